@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from okube_api.analytics.rendering import RenderedContent
+from okube_api.analytics.rendering import JSON_ANSWER, AnswerFormat, RenderedContent
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.areas.repository import AREAS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
@@ -29,11 +29,11 @@ _OVERHEAD_BYTES = 1000  # of an entry, in addition to its texts
 
 
 class CacheKey(NamedTuple):
-    """A question as sent: the path, the query string, the media type of a CSV answer, and the body."""
+    """A question as sent: the path, the query string, the media type that `Accept` prefers, and the body."""
 
     path: str
     query: bytes
-    media_type: str | None
+    media_type: str
     body: bytes
 
 
@@ -58,12 +58,11 @@ class RenderedAnswer:
     """The bytes of an answer, and notes on its values.
 
     content: the bytes; its `etag` is a hash of them: equal answers have equal tags on every store and after a restart.
-    csv: the media type of a CSV answer, None for JSON.
     """
 
     content: RenderedContent
     module: Module
-    csv: str | None = None
+    answer_format: AnswerFormat = JSON_ANSWER
     notes: tuple[Note, ...] = ()
 
 

@@ -1,8 +1,9 @@
-"""From the results of the engine to the bytes of an answer, JSON or CSV, part by part."""
+"""From the results of the engine to the bytes of an answer, part by part."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -11,12 +12,39 @@ import orjson
 from okube_api.analytics.answer import build_elements
 from okube_api.analytics.answer_block import AnswerBlock
 from okube_api.analytics.answered_question import AnsweredQuestion, order_results
-from okube_api.analytics.table import TableLines, flatten_comparison, flatten_elements, format_csv
+from okube_api.analytics.file_table import write_table
+from okube_api.analytics.table import Layout, TableLines, flatten_comparison, flatten_elements, format_csv, read_table
+from okube_api.catalogue.kpi import Module
+from okube_api.kit.file_options import DEFAULT_CSV_FORMAT, CsvFormat, FileFormat
 from okube_api.store.values import Json
+from okube_api.tables.typed_file import TYPED_FORMATS
 from okube_api.threads import check_stopped
 
 MOST_BYTES_IN_MEMORY = 4 * 2**20
+_PART_BYTES = 2**18
 AreaNames = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFormat:
+    """The format of an answer, and how a table is written."""
+
+    file_format: FileFormat = FileFormat.JSON
+    layout: Layout = Layout.WIDE
+    csv_format: CsvFormat = DEFAULT_CSV_FORMAT
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the answer is a table."""
+        return self.file_format is not FileFormat.JSON
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the answer is a file with typed columns."""
+        return self.file_format in TYPED_FORMATS
+
+
+JSON_ANSWER = AnswerFormat()
 
 
 class AnswerSpool:
@@ -75,21 +103,30 @@ def render_json(
     return _write_parts(_format_json(answered, areas, envelope))
 
 
-def render_csv(answered: Sequence[AnsweredQuestion], areas: AreaNames) -> RenderedContent:
-    """Return the answer as CSV.  Leaves are built twice if they are many: the columns depend on all of them."""
+def render_table(
+    answered: Sequence[AnsweredQuestion], areas: AreaNames, answer_format: AnswerFormat, module: Module
+) -> RenderedContent:
+    """Return the answer as a table.  Leaves are built twice if they are many: the columns depend on all of them."""
+    layout = answer_format.layout
 
     def list_blocks() -> Iterator[TableLines]:
         for each, indexes in order_results(answered):
             kpi_results = [each.answer.kpi_results[index] for index in indexes]
             elements = build_elements(each.question, kpi_results)
             if not each.comparisons:
-                yield from flatten_elements(each.question, elements, areas)
+                yield from flatten_elements(each.question, elements, areas, layout)
                 continue
             for index, element in zip(indexes, elements, strict=True):
                 for comparison in each.compare(index):
-                    yield from flatten_comparison(each.question, element.head, comparison, areas)
+                    yield from flatten_comparison(each.question, element.head, comparison, areas, layout)
 
-    return _write_parts(format_csv(list_blocks))
+    if not answer_format.is_typed:
+        return _write_parts(format_csv(list_blocks, answer_format.csv_format))
+    with TemporaryFile() as file:
+        table = read_table(list_blocks, with_types=True)
+        write_table(table, answer_format.file_format, module, file)
+        file.seek(0)
+        return _write_parts(iter(partial(file.read, _PART_BYTES), b""))
 
 
 def _write_parts(parts: Iterator[bytes]) -> RenderedContent:

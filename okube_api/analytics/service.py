@@ -23,7 +23,7 @@ from okube_api.analytics.like_for_like import ClosedSite, OpenRule, find_closed_
 from okube_api.analytics.memory_watch import MemoryWatch
 from okube_api.analytics.modules import MODULES
 from okube_api.analytics.param_groups import ParamGroup, group_params
-from okube_api.analytics.rendering import render_csv, render_json
+from okube_api.analytics.rendering import JSON_ANSWER, AnswerFormat, render_json, render_table
 from okube_api.analytics.resource_cache import ResourceCache
 from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.scope import QuestionScope
@@ -56,7 +56,7 @@ _MEMORY_RETRY_S = 5
 class AnswerOptions:
     """The options of an answer, from the URL and the headers.
 
-    start, end: the first and last day, both included.  csv: the media type of a CSV answer, None for JSON.
+    start, end: the first and last day, both included.
     """
 
     start: date | None = None
@@ -64,7 +64,7 @@ class AnswerOptions:
     uplift: bool = False
     meta: bool = False
     explain: bool = False
-    csv: str | None = None
+    answer_format: AnswerFormat = JSON_ANSWER
 
 
 STALE_FACTS = Note(
@@ -197,11 +197,11 @@ class Analytics:
             engine_answers = [engine_answer for each in answered for engine_answer in each.answers]
             codes = collect_area_codes(
                 (kpi_result for engine_answer in engine_answers for kpi_result in engine_answer.kpi_results),
-                always=options.csv is not None,
+                always=options.answer_format.is_table,
             )
             areas = await directory.read_area_names(codes) if codes else {}
-            if options.csv is not None:
-                render = partial(render_csv, answered, areas)
+            if options.answer_format.is_table:
+                render = partial(render_table, answered, areas, options.answer_format, query.module)
             else:
                 envelope = None
                 if options.meta or options.explain:
@@ -212,14 +212,14 @@ class Analytics:
                         meta["dwell"] = application.settings.stays.dwell
                     envelope = {"meta": meta} if plan is None else {"meta": meta, "plan": plan}
                 render = partial(render_json, answered, areas, envelope)
-            is_small = (
+            is_small = not options.answer_format.is_typed and (
                 all(engine_answer.fetched.is_small for engine_answer in engine_answers)
                 and sum(engine_answer.values for engine_answer in engine_answers) <= _MOST_VALUES_ON_LOOP
             )
             content = render() if is_small and not in_thread else await run_in_thread(render)
 
         all_notes = tuple(dict.fromkeys(note for each in answered for note in each.answer.notes))
-        rendered = RenderedAnswer(content, query.module, options.csv, all_notes)
+        rendered = RenderedAnswer(content, query.module, options.answer_format, all_notes)
         if key is not None and documents_revision is not None and not options.meta and not options.explain:
             validity = Validity(application.id, application.timezone, today, rows_version, documents_revision)
             self.answer_cache.put(key, CacheEntry(rendered, validity))

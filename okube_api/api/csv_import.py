@@ -17,8 +17,8 @@ from okube_api.http.client_disconnect import cancel_on_disconnect
 from okube_api.http.pagination import json_response
 from okube_api.kit.bulk_upsert import BulkUpsert
 from okube_api.kit.cells import CellFormat
-from okube_api.kit.list_query import Switch
 from okube_api.kit.schemas import Answer, Body
+from okube_api.kit.switches import Switch
 from okube_api.kit.validated_repository import ValidatedRepository
 from okube_api.store.values import Json
 from okube_api.tables.columns import list_columns

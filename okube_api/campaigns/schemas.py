@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from okube_api.kit.application import Count
-from okube_api.kit.list_query import PageQuery, Switch
+from okube_api.kit.list_query import PageQuery
 from okube_api.kit.period_query import PeriodQuery
 from okube_api.kit.schemas import (
     EMPTY_OBJECT,
@@ -28,6 +28,7 @@ from okube_api.kit.schemas import (
     Text,
     UpdateBody,
 )
+from okube_api.kit.switches import Switch
 from okube_api.store.conditions import EVERYTHING, AllOf, AnyOf, Condition, Overlaps, equal
 from okube_api.store.values import Json
 

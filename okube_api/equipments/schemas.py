@@ -4,8 +4,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from okube_api.kit.list_query import Flag, PageQuery, match_flag
+from okube_api.kit.list_query import PageQuery, match_flag
 from okube_api.kit.schemas import UNSET, Answer, Identifier, Instant, Key, Text, UpdateBody
+from okube_api.kit.switches import Flag
 from okube_api.store.conditions import EVERYTHING, Condition, Contains, OneOf
 
 

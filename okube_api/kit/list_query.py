@@ -1,47 +1,15 @@
 """Query parameters that lists of resources share: paging, search text, keys, tags and flags."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from okube_api.kit.booleans import BOOLEANS
-from okube_api.kit.encodings import Encoding
+from okube_api.kit.file_options import CsvOptions
 from okube_api.kit.repository import Paging
-from okube_api.kit.schemas import UNSET, Key, Text, impossible_value
+from okube_api.kit.schemas import UNSET, Key, Text
+from okube_api.kit.switches import Flag
 from okube_api.store.conditions import EVERYTHING, Condition, Contains, Missing, OneOf, Overlaps, equal
-
-_SPELLINGS = {"1": "true", "0": "false"}
-
-
-def _normalize_flag(value: object) -> object:
-    """Return `true` or `false` for a boolean in any case, or written 1 or 0; other values as they are."""
-    if not isinstance(value, str):
-        return value
-    text = _SPELLINGS.get(value, value.lower())
-    return text if text in BOOLEANS else value
-
-
-def _parse_switch(value: object) -> object:
-    text = _normalize_flag(value)
-    return BOOLEANS.get(text, text) if isinstance(text, str) else text
-
-
-Delimiter = Annotated[
-    Literal[",", ";", "\t", "|"],
-    BeforeValidator(lambda value: "\t" if value == "tab" else value),
-    WithJsonSchema({"type": "string", "enum": [",", ";", "tab", "|"]}),  # generators of clients need a visible tab
-]
-"""The delimiter of CSV; the word `tab` means a tab, too."""
-
-Flag = Annotated[
-    Literal["true", "false"],
-    BeforeValidator(_normalize_flag),
-    WithJsonSchema({"type": "string", "enum": ["true", "false", "1", "0"]}),
-]
-"""A boolean filter, written `true`, `false`, 1 or 0 in any case: when it is absent, both values match."""
-
-Switch = Annotated[bool, BeforeValidator(_parse_switch), Strict()]
-"""A boolean parameter, written `true`, `false`, 1 or 0 in any case."""
 
 
 class PageQuery(BaseModel):
@@ -58,7 +26,7 @@ class PageQuery(BaseModel):
         return Paging(max(self.page, 1), self.per_page)
 
 
-class ListQuery(PageQuery):
+class ListQuery(CsvOptions, PageQuery):
     """The filters that most lists share."""
 
     q: Text = Field(UNSET, description="A text to search for, literally; case and accents are ignored.")
@@ -66,22 +34,6 @@ class ListQuery(PageQuery):
     tags: Annotated[list[Text], Field(min_length=1)] = Field(
         UNSET, description="Only resources with any of these tags."
     )
-    encoding: Encoding = Field("utf8", description="The encoding of CSV; characters that it lacks become `?`.")
-    delimiter: Delimiter = Field(
-        ",", description="The delimiter of CSV; spreadsheets of countries with a decimal comma expect `;`."
-    )
-    decimal: Literal[".", ","] = Field(
-        ".", description="The decimal separator in the CSV's columns of numbers; a comma needs another `delimiter`."
-    )
-    bom: Switch = Field(
-        False, description="Start CSV in UTF-8 with a byte-order mark, by which spreadsheets recognise the encoding."
-    )
-
-    @model_validator(mode="after")
-    def _check_decimal(self) -> Self:
-        if self.decimal == self.delimiter:
-            raise impossible_value("A decimal comma needs another 'delimiter', such as ';'.")
-        return self
 
     def to_condition(self) -> Condition:
         """Return the condition that a document is in the list."""

@@ -14,7 +14,7 @@ from okube_api.geo.geometry import (
     read_geometry,
 )
 from okube_api.kit.geometry_schema import GeometryAnswer
-from okube_api.kit.list_query import Flag, ListQuery, match_filled, match_flag
+from okube_api.kit.list_query import ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
     EMPTY_OBJECT,
     KEPT_BY_EMPTY_CELL,
@@ -35,6 +35,7 @@ from okube_api.kit.schemas import (
     drop_unset_defaults,
     impossible_value,
 )
+from okube_api.kit.switches import Flag
 from okube_api.pois.repository import match_box, match_cell
 from okube_api.sites.schemas import (
     GEOMETRY_DESCRIPTION,

@@ -16,7 +16,7 @@ from pydantic import (
 from okube_api.geo.constants import MAX_CELLS, SITE_RADIUS_M
 from okube_api.geo.geometry import PLACE_BOUNDS, ImpossibleGeometry, UnreadableGeometry, read_geometry
 from okube_api.kit.geometry_schema import GEOMETRY_SCHEMA, GeometryAnswer
-from okube_api.kit.list_query import Flag, ListQuery, match_filled, match_flag
+from okube_api.kit.list_query import ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
     EMPTY_OBJECT,
     KEPT_BY_EMPTY_CELL,
@@ -38,6 +38,7 @@ from okube_api.kit.schemas import (
     drop_unset_defaults,
     impossible_value,
 )
+from okube_api.kit.switches import Flag
 from okube_api.store.conditions import Condition, Overlaps
 
 

@@ -5,7 +5,6 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from okube_api.kit.list_query import Switch
 from okube_api.kit.period_query import PeriodQuery
 from okube_api.kit.schemas import (
     EMPTY_OBJECT,
@@ -24,6 +23,7 @@ from okube_api.kit.schemas import (
     UpdateBody,
     drop_unset_defaults,
 )
+from okube_api.kit.switches import Switch
 from okube_api.store.conditions import EVERYTHING, Condition, equal
 from okube_api.store.values import Json
 

@@ -53,16 +53,17 @@ def parse_text(cell: str) -> str:
 
 def format_texts(items: Sequence[str]) -> str:
     """Return the cell of a list of texts."""
-    joined = _join_items(items)
+    joined = join_items(items)
     return f"'{joined}" if _LIST_NEEDS_MARK.match(joined) and not is_plain_number(joined) else joined
 
 
 def format_values(items: Iterable[Any]) -> str:
     """Return the cell of a list of any values, each as JSON."""
-    return format_text(_join_items([json.dumps(item, ensure_ascii=False, separators=(",", ":")) for item in items]))
+    return format_text(join_items([json.dumps(item, ensure_ascii=False, separators=(",", ":")) for item in items]))
 
 
-def _join_items(items: Sequence[str]) -> str:
+def join_items(items: Sequence[str]) -> str:
+    """Return texts joined by `|`."""
     joined = "|".join(items)
     if "\\" in joined or joined.count("|") >= len(items):
         joined = "|".join(item.replace("\\", "\\\\").replace("|", "\\|") for item in items)

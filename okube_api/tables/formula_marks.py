@@ -23,6 +23,11 @@ _FORMULA, _MARKED_FORMULA = re.compile(FORMULA), re.compile(MARKED_FORMULA)
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
+def is_formula(text: str) -> bool:
+    """Tell whether a spreadsheet would run a text as a formula."""
+    return _FORMULA.match(text) is not None and not is_plain_number(text)
+
+
 def is_plain_number(text: str) -> bool:
     """Tell whether a text is a number that a spreadsheet reads as such, although it may start with a minus sign."""
     return _PLAIN_NUMBER.fullmatch(text) is not None

@@ -1,37 +1,20 @@
 """Formats documents as lines of CSV."""
 
-import codecs
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from okube_api.geo.geometry import format_wkt
 from okube_api.kit.booleans import format_boolean
-from okube_api.kit.encodings import CODECS, Encoding
+from okube_api.kit.encodings import CODECS
+from okube_api.kit.file_options import DEFAULT_CSV_FORMAT, CsvFormat
 from okube_api.store.values import Json
 from okube_api.tables.cells import format_free, format_text, format_texts, format_values
-from okube_api.tables.columns import CellType, TableColumn, list_columns
+from okube_api.tables.columns import CellType, TableColumn
+from okube_api.tables.file_columns import FileColumnType, find_value_type, list_table_columns
 
 CellFormatter = Callable[[Json], str]
-
-
-@dataclass(frozen=True, slots=True)
-class CsvFormat:
-    """How CSV is written.
-
-    has_decimal_comma: in columns of numbers; other columns have numbers as JSON.
-    has_mark: whether UTF-8 starts with a byte-order mark, by which spreadsheets recognise it.
-    """
-
-    encoding: Encoding = "utf8"
-    delimiter: str = ","
-    has_decimal_comma: bool = False
-    has_mark: bool = False
-
-
-DEFAULT_CSV_FORMAT = CsvFormat()
 
 
 class CsvTable:
@@ -46,21 +29,14 @@ class CsvTable:
         free_names: Mapping[str, Sequence[str]],
         csv_format: CsvFormat = DEFAULT_CSV_FORMAT,
     ) -> None:
-        model_columns = list_columns(model)
-        free_columns = [
-            TableColumn(f"{name}.{inner}", (name, inner), CellType.FREE)
-            for name in model_columns.free_objects
-            for inner in free_names.get(name, ())
-        ]
-        columns = [*model_columns.fixed, *free_columns]
+        columns = list_table_columns(model, free_names)
         self._format = csv_format
         self._header = [format_text(column.name) for column in columns]
-        self._formatters = [(column.path[0], _build_formatter(column, csv_format)) for column in columns]
+        self._formatters = [(column.path[0], _build_formatter(model, column, csv_format)) for column in columns]
 
     def format_header(self) -> bytes:
         """Return the first line, with the names of the columns."""
-        mark = codecs.BOM_UTF8 if self._format.has_mark and self._format.encoding == "utf8" else b""
-        return mark + self._encode_rows([self._header])
+        return self._format.byte_order_mark + self._encode_rows([self._header])
 
     def format_lines(self, documents: Iterable[Json]) -> bytes:
         """Return one line per document; characters that the encoding lacks become `?`.
@@ -96,9 +72,15 @@ def _quote(cell: str, delimiter: str) -> str:
     return cell
 
 
-def _build_formatter(column: TableColumn, csv_format: CsvFormat) -> CellFormatter:
+def _build_formatter(model: type[BaseModel], column: TableColumn, csv_format: CsvFormat) -> CellFormatter:
     """Return the function that formats a document's cell of a column."""
     format_value = _FORMATTERS[column.cell_type]
+    if column.cell_type is CellType.TEXT and csv_format.dates != "iso":
+        value_type = find_value_type(model, column)
+        if value_type is FileColumnType.DAY:
+            format_value = csv_format.format_day
+        elif value_type is FileColumnType.INSTANT:
+            format_value = csv_format.format_instant
     if column.cell_type is CellType.NUMBER and csv_format.has_decimal_comma:
         format_value = _format_with_comma
     if column.cell_type is CellType.TEXTS and len(column.path) > 1:

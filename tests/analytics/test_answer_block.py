@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from okube_api.analytics.answer_block import AnswerBlock, BucketLeaves, format_leaves
 from okube_api.analytics.table import FIRST_COLUMNS, TableLines, format_csv
+from okube_api.kit.file_options import DEFAULT_CSV_FORMAT
 from okube_api.tables.cells import format_text
 
 NUMBERS = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -113,7 +114,8 @@ def line_blocks(draw: st.DrawFn) -> TableLines:
     leaves = draw(st.lists(leaf, max_size=6))
     count = len(leaves)
     numbers = st.lists(st.integers(0, 1), min_size=count, max_size=count)
-    return TableLines(["r0,,,,,,", "r1,,,,,,"], ["b0,", "b1,"], draw(numbers), draw(numbers), leaves)
+    row_cells: list[tuple[str | None, ...]] = [("r0", *[None] * 6), ("r1", *[None] * 6)]
+    return TableLines(row_cells, [("b0", None), ("b1", None)], draw(numbers), draw(numbers), leaves)
 
 
 def format_plain(blocks: list[TableLines]) -> str:
@@ -153,7 +155,7 @@ def test_csv_has_the_bytes_of_plain_values(blocks: list[TableLines], is_large: b
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("okube_api.analytics.table._MOST_LINES_IN_MEMORY", 3 if is_large else 1000)
-        text = b"".join(format_csv(list_blocks)).decode()
+        text = b"".join(format_csv(list_blocks, DEFAULT_CSV_FORMAT)).decode()
     assert text == format_plain(blocks)
     lines = sum(len(block.leaves) for block in blocks)
     assert reads == (2 if is_large and lines > 3 else 1)

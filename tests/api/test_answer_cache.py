@@ -245,7 +245,7 @@ def test_the_least_recently_used_answers_are_dropped() -> None:
 
     def put(body: bytes, size: int) -> None:
         answer = RenderedAnswer(RenderedContent(b"x" * size, None, size, '"tag"'), Module.PRESENCE)
-        cache.put(CacheKey("/", b"", None, body), CacheEntry(answer, validity))
+        cache.put(CacheKey("/", b"", "application/json", body), CacheEntry(answer, validity))
 
     for number in range(40):
         put(b"%d" % number, 1000)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from okube_api.errors import Impossible, TooLarge
 from okube_api.kit.cells import CellFormat
 from okube_api.kit.encodings import Encoding
+from okube_api.kit.file_options import CsvFormat
 from okube_api.kit.schemas import Answer, Body, Day, OpenObject, Scalars, Tags, Text
 from okube_api.tables import reading
 from okube_api.tables.parsing import Row, RowParser
 from okube_api.tables.reading import UploadedTable
-from okube_api.tables.writing import CsvFormat, CsvTable
+from okube_api.tables.writing import CsvTable
 
 from tests.tables.strategies import any_text, lists, scalars, texts
 

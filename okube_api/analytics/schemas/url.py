@@ -1,14 +1,16 @@
 """The query parameters of a question."""
 
 from datetime import date
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from okube_api.kit.file_options import CsvOptions
 from okube_api.kit.schemas import UNSET, Day
 
 
-class UrlParams(BaseModel):
-    """The period, and what to add to the answer."""
+class UrlParams(CsvOptions):
+    """The period, what to add to the answer, and its format."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -26,6 +28,16 @@ class UrlParams(BaseModel):
     meta: bool = Field(False, description="Return `{results, meta}` instead of the results alone.")
     explain: bool = Field(
         False, description="Add the plan: what is sent to the store. Needs the role `admin` in the application."
+    )
+
+    format: Literal["json", "csv", "xlsx", "parquet"] = Field(
+        UNSET, description="The format of the answer; if absent, the one that `Accept` prefers."
+    )
+    layout: Literal["long", "wide"] = Field(
+        UNSET,
+        description="How a table has values that consist of several numbers, such as distributions: a line for each "
+        "number (`long`), or a column for each field, with lists as JSON (`wide`). The default is `long`, but `wide` "
+        "for CSV that is requested by `Accept` alone.",
     )
 
     @property

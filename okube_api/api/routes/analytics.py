@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from okube_api.analytics.answer_cache import CacheKey, RenderedAnswer
 from okube_api.analytics.kpis import list_kpi_records
 from okube_api.analytics.modules import CONVERSION, GEO_MARKETING, PERFORMANCE, PRESENCE, ModuleSpec
+from okube_api.analytics.rendering import AnswerFormat
 from okube_api.analytics.request_size import check_request_size
 from okube_api.analytics.schemas.answers import KpiShown, Result, WithMeta
 from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
@@ -26,6 +27,7 @@ from okube_api.analytics.schemas.query import Query as QuestionBody
 from okube_api.analytics.schemas.url import PerformanceUrlParams, UpliftUrlParams, UrlParams
 from okube_api.analytics.scope import QuestionScope
 from okube_api.analytics.service import Analytics, AnswerOptions
+from okube_api.analytics.table import Layout
 from okube_api.api.access import (
     Access,
     CanRead,
@@ -38,7 +40,7 @@ from okube_api.api.access import (
 )
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep, get_services
-from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, negotiate_csv
+from okube_api.api.file_format import AcceptedTable, ChosenFormat, describe_formats, negotiate_format
 from okube_api.api.openapi import refusals
 from okube_api.api.query_parameters import parse_query
 from okube_api.api.request_body import JSON, ParsedRequest, is_json
@@ -48,6 +50,7 @@ from okube_api.errors import NotFound
 from okube_api.http.client_disconnect import cancel_on_disconnect
 from okube_api.http.etags import CACHE_CONTROL, is_unchanged
 from okube_api.http.pagination import json_response
+from okube_api.kit.file_options import FileFormat
 from okube_api.store.values import Json
 
 
@@ -75,7 +78,8 @@ class QuestionRoute(JsonRoute):
         """Return the cached answer to a body of the same bytes, if the caller may read it."""
         if request.method != "POST" or not is_json(request):
             return None
-        return await _respond_cached(await _build_cache_key(request, await request.body()), request)
+        key = _build_cache_key(request, negotiate_format(request), await request.body())
+        return await _respond_cached(key, request)
 
     async def respond_early(self, request: Request) -> Response | None:
         """Return the answer; None for what is not a valid question, so that FastAPI reports its faults.
@@ -86,7 +90,7 @@ class QuestionRoute(JsonRoute):
             return None
         services = get_services(request)
         check_request_size(request.value, services.settings.query_params)
-        context = await provide_context(request, services, await negotiate_csv(request))
+        context = await provide_context(request, services, negotiate_format(request))
         if context.key is not None and (response := await _respond_cached(context.key, request)):
             return response
         return None if request.is_large else await self._answer_valid(context, request, services)
@@ -129,9 +133,9 @@ _PART_BYTES = 262_144  # of a large answer, that are read at a time
 router = APIRouter(route_class=QuestionRoute, tags=["analytics"])
 
 
-async def _build_cache_key(request: Request, body: bytes) -> CacheKey:
+def _build_cache_key(request: Request, accepted: ChosenFormat, body: bytes) -> CacheKey:
     """Return the key of a question in the answer cache."""
-    return CacheKey(request.scope["path"], request.scope["query_string"], await negotiate_csv(request), body)
+    return CacheKey(request.scope["path"], request.scope["query_string"], accepted.media_type, body)
 
 
 async def _respond_cached(key: CacheKey, request: Request) -> Response | None:
@@ -178,13 +182,15 @@ def _build_response(answer: RenderedAnswer, request: Request, deadline_s: float)
         if content.file is not None:
             content.file.close()
         return Response(status_code=304, headers=headers)
-    media_type = JSON
-    if answer.csv is not None:
-        headers["Content-Disposition"] = f'attachment; filename="{answer.module.value}.csv"'
-        media_type = f"{answer.csv}; charset=utf-8"
+    answer_format = answer.answer_format
+    if answer_format.is_table:
+        chosen = negotiate_format(request).prefer(answer_format.file_format)
+        headers |= chosen.build_headers(answer.module.value, answer_format.csv_format.encoding)
+    else:
+        headers["Content-Type"] = JSON
     if content.file is None:
-        return Response(content.content, media_type=media_type, headers=headers)
-    return AnswerFileResponse(content.file, content.size, deadline_s, media_type=media_type, headers=headers)
+        return Response(content.content, headers=headers)
+    return AnswerFileResponse(content.file, content.size, deadline_s, headers=headers)
 
 
 # -- dependencies ------------------------------------------------------------------------------------------------
@@ -192,7 +198,7 @@ def _build_response(answer: RenderedAnswer, request: Request, deadline_s: float)
 
 @dataclass(frozen=True, slots=True)
 class QuestionContext:
-    """What all endpoints need: the service, the requested format, and the cache key of the answer.
+    """What all endpoints need: the service, the format that `Accept` prefers, and the cache key of the answer.
 
     key: the key of the answer in the cache; None if the answer cannot be cached.
     documents_revision: the revision of the documents before any of them was read; None if nothing can be cached.
@@ -200,7 +206,7 @@ class QuestionContext:
 
     request: Request
     analytics: Analytics
-    csv: str | None
+    accepted: ChosenFormat
     key: CacheKey | None
     documents_revision: str | None
 
@@ -211,13 +217,24 @@ class QuestionContext:
         """
         if url.explain:
             require_role(access.role, Role.ADMIN, access.application.id)
-        options = AnswerOptions(url.first_day, url.last_day, url.uplifted, url.meta, url.explain, self.csv)
+        answer_format = _choose_format(url, self.accepted)
+        options = AnswerOptions(url.first_day, url.last_day, url.uplifted, url.meta, url.explain, answer_format)
         deadline_s = time.monotonic() + get_services(self.request).settings.query_timeout_s
         answer = self.analytics.answer(query, scope, options, key=self.key, documents_revision=self.documents_revision)
         return _build_response(await cancel_on_disconnect(self.request, answer), self.request, deadline_s)
 
 
-async def provide_context(request: Request, services: ServicesDep, csv: CsvMediaType) -> QuestionContext:
+def _choose_format(url: UrlParams, accepted: ChosenFormat) -> AnswerFormat:
+    """Return the format of an answer.
+
+    CSV by `Accept` alone is wide unless the layout is requested: it always was, before there were layouts.
+    """
+    file_format = accepted.prefer(url.format).file_format
+    is_wide = file_format is FileFormat.CSV and url.format is None
+    return AnswerFormat(file_format, Layout(url.layout or ("wide" if is_wide else "long")), url.csv_format)
+
+
+async def provide_context(request: Request, services: ServicesDep, accepted: AcceptedTable) -> QuestionContext:
     """Return the context of a question.
 
     It must be the first dependency of an endpoint, so that the revision is read before the application, the site and
@@ -227,8 +244,8 @@ async def provide_context(request: Request, services: ServicesDep, csv: CsvMedia
     documents_revision = analytics.answer_cache.revision()
     key = None
     if documents_revision is not None and isinstance(request, ParsedRequest):
-        key = await _build_cache_key(request, request.raw)
-    return QuestionContext(request, analytics, csv, key, documents_revision)
+        key = _build_cache_key(request, accepted, request.raw)
+    return QuestionContext(request, analytics, accepted, key, documents_revision)
 
 
 Context = Annotated[QuestionContext, Depends(provide_context)]
@@ -270,8 +287,7 @@ _SETTINGS: dict[str, Any] = {
     "response_model": list[Result] | WithMeta,
     "responses": {
         200: {
-            **CSV_RESPONSE,
-            "description": "One element for each param and scope; as CSV one line for each value.",
+            **describe_formats("One element for each param and scope; as a table one line for each value."),
             "headers": {
                 NOTES_HEADER: {
                     "schema": {"type": "string"},

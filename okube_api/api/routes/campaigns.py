@@ -10,8 +10,9 @@ from okube_api.api.access import CanCreate, Readable, ResourceAccess, load_in_ap
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.bulk_body import OneOrMany, create_one_or_many
 from okube_api.api.container import Services, ServicesDep
-from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, export_csv
 from okube_api.api.csv_import import Partial, TableSpec, import_table
+from okube_api.api.file_export import LIST_RESPONSE, export_list
+from okube_api.api.file_format import AcceptedTable
 from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.period_filter import match_shifted_days
@@ -29,9 +30,10 @@ from okube_api.campaigns.schemas import (
 )
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
-from okube_api.kit.list_query import Switch
+from okube_api.kit.file_options import FileFormat
 from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET, UpdateBody
+from okube_api.kit.switches import Switch
 from okube_api.store.conditions import Condition, OneOf, Overlaps
 from okube_api.store.values import Json
 
@@ -73,15 +75,15 @@ CampaignToEdit = Annotated[ResourceAccess, Depends(load_campaign_to_edit)]
 
 
 @register_aliased(
-    router, "GET", LIST, response_model=Page[CampaignAnswer], responses={200: CSV_RESPONSE, **refusals(404, 422)}
+    router, "GET", LIST, response_model=Page[CampaignAnswer], responses={200: LIST_RESPONSE, **refusals(404, 422)}
 )
 async def list_campaigns(
-    query: Annotated[CampaignQuery, Query()], readable: Readable, services: ServicesDep, csv: CsvMediaType
+    query: Annotated[CampaignQuery, Query()], readable: Readable, services: ServicesDep, accepted: AcceptedTable
 ) -> Response:
     """List the campaigns of one application or of all that you may read, page by page or completely as CSV."""
     where = await _build_condition(query, readable, services)
-    if csv:
-        return await export_csv(services.campaigns, where, CampaignAnswer, media=csv, query=query)
+    if accepted.file_format is not FileFormat.JSON:
+        return await export_list(services.campaigns, where, CampaignAnswer, chosen=accepted, query=query)
     page = await services.campaigns.find_page(where, query.paging)
     campaigns = [render_extras(campaign, with_extra=query.with_extra) for campaign in page.documents]
     return answer_page(DocumentPage(campaigns, page.total), query.paging, CampaignAnswer)

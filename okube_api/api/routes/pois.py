@@ -9,8 +9,9 @@ from starlette.responses import Response
 from okube_api.api.access import CanCreate, Creator, Readable, ResourceAccess, load_by_id, load_by_key, load_in_app
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep
-from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, export_csv
 from okube_api.api.csv_import import Partial, TableSpec, import_table
+from okube_api.api.file_export import LIST_RESPONSE, export_list
+from okube_api.api.file_format import AcceptedTable
 from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
@@ -19,6 +20,7 @@ from okube_api.auth.repository import Role
 from okube_api.errors import BadRequest, NotFound
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
+from okube_api.kit.file_options import FileFormat
 from okube_api.kit.schemas import UNSET
 from okube_api.pois.schemas import PoiAnswer, PoiCreate, PoiQuery, PoiUpdate, PoiUpdateByName, parse_numbers
 from okube_api.store.conditions import Condition, OneOf, Overlaps, equal
@@ -52,14 +54,14 @@ PoiToRead = Annotated[ResourceAccess, Depends(load_poi_to_read)]
 PoiToEdit = Annotated[ResourceAccess, Depends(load_poi_to_edit)]
 
 
-@register_aliased(router, "GET", LIST, response_model=Page[PoiAnswer], responses={200: CSV_RESPONSE, **refusals(404)})
+@register_aliased(router, "GET", LIST, response_model=Page[PoiAnswer], responses={200: LIST_RESPONSE, **refusals(404)})
 async def list_pois(
-    query: Annotated[PoiQuery, Query()], readable: Readable, services: ServicesDep, csv: CsvMediaType
+    query: Annotated[PoiQuery, Query()], readable: Readable, services: ServicesDep, accepted: AcceptedTable
 ) -> Response:
     """List the points of interest of one application or of all that you may read, page by page or completely as CSV."""
     where = await _build_condition(query, readable, services)
-    if csv:
-        return await export_csv(services.pois, where, PoiAnswer, media=csv, query=query)
+    if accepted.file_format is not FileFormat.JSON:
+        return await export_list(services.pois, where, PoiAnswer, chosen=accepted, query=query)
     return answer_page(await services.pois.find_page(where, query.paging), query.paging, PoiAnswer)
 
 

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from okube_api.api.access import CanCreate, Readable, ResourceAccess, SiteInPath, SiteToRead, load_in_app
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import ServicesDep
-from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, export_csv
+from okube_api.api.file_export import LIST_RESPONSE, export_list
+from okube_api.api.file_format import AcceptedTable
 from okube_api.api.multipart import describe_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
@@ -19,6 +20,7 @@ from okube_api.auth.repository import Role
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.middleware.proxy import public_path
 from okube_api.http.pagination import Page, answer_page
+from okube_api.kit.file_options import FileFormat
 from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET
 from okube_api.sites.schemas import RESERVED_KEY, SiteAnswer, SiteCreate, SiteQuery, SiteUpdate
@@ -60,19 +62,19 @@ def with_public_thumbnail(site: Json, request: Request) -> Json:
     return {**site, "thumbnail": public_path(request.scope, path)} if path else site
 
 
-@register_aliased(router, "GET", LIST, response_model=Page[SiteAnswer], responses={200: CSV_RESPONSE, **refusals(404)})
+@register_aliased(router, "GET", LIST, response_model=Page[SiteAnswer], responses={200: LIST_RESPONSE, **refusals(404)})
 async def list_sites(
     request: Request,
     query: Annotated[SiteQuery, Query()],
     readable: Readable,
     services: ServicesDep,
-    csv: CsvMediaType,
+    accepted: AcceptedTable,
 ) -> Response:
     """List the sites of one application or of all that you may read, page by page or completely as CSV."""
     where = readable & query.to_condition()
-    if csv:
+    if accepted.file_format is not FileFormat.JSON:
         convert = partial(with_public_thumbnail, request=request)
-        return await export_csv(services.sites, where, SiteAnswer, media=csv, query=query, convert=convert)
+        return await export_list(services.sites, where, SiteAnswer, chosen=accepted, query=query, convert=convert)
     page = await services.sites.find_page(where, query.paging)
     sites = [with_public_thumbnail(site, request) for site in page.documents]
     return answer_page(DocumentPage(sites, page.total), query.paging, SiteAnswer)

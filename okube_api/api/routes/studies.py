@@ -11,8 +11,9 @@ from okube_api.api.access import CanCreate, Readable, ResourceAccess, load_in_ap
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.bulk_body import OneOrMany, create_one_or_many
 from okube_api.api.container import Services, ServicesDep
-from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, export_csv
 from okube_api.api.csv_import import Partial, TableSpec, import_table
+from okube_api.api.file_export import LIST_RESPONSE, export_list
+from okube_api.api.file_format import AcceptedTable
 from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.period_filter import match_shifted_days
@@ -21,6 +22,7 @@ from okube_api.api.table_form import build_table_fields
 from okube_api.auth.repository import Role
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
+from okube_api.kit.file_options import FileFormat
 from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET, UpdateBody
 from okube_api.store.values import Json
@@ -63,18 +65,18 @@ StudyToEdit = Annotated[ResourceAccess, Depends(load_study_to_edit)]
 
 
 @register_aliased(
-    router, "GET", LIST, response_model=Page[StudyAnswer], responses={200: CSV_RESPONSE, **refusals(404, 422)}
+    router, "GET", LIST, response_model=Page[StudyAnswer], responses={200: LIST_RESPONSE, **refusals(404, 422)}
 )
 async def list_studies(
-    query: Annotated[StudyQuery, Query()], readable: Readable, services: ServicesDep, csv: CsvMediaType
+    query: Annotated[StudyQuery, Query()], readable: Readable, services: ServicesDep, accepted: AcceptedTable
 ) -> Response:
     """List the studies of one application or of all that you may read, page by page or completely as CSV."""
     where = readable & query.to_condition() & await match_shifted_days(query, readable, services)
     for field, names in (("sites", query.sites), ("pois", query.pois)):
         where &= await services.studies.match_places(readable, field, names)
-    if csv:
+    if accepted.file_format is not FileFormat.JSON:
         complete = partial(_complete, services=services)
-        return await export_csv(services.studies, where, StudyRow, media=csv, query=query, convert=complete)
+        return await export_list(services.studies, where, StudyRow, chosen=accepted, query=query, convert=complete)
     page = await services.studies.find_page(where, query.paging)
     studies = [
         await _add_results(study, services) if query.with_results else _complete(study, services)

@@ -5,8 +5,8 @@ import io
 
 import httpx
 import pytest
-from okube_api.api import csv_export
-from okube_api.api.csv_export import CSV_MEDIA_TYPES
+from okube_api.api import file_export
+from okube_api.api.file_format import CSV_MEDIA_TYPES
 
 from tests.api.server import Json, Tenant
 
@@ -172,9 +172,9 @@ async def test_free_names_of_many_different_sets_are_all_columns(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read documents in order once there are too many different sets of names to skip."""
-    monkeypatch.setattr(csv_export, "_MAX_SKIPPED_TEXTS", 3)
-    monkeypatch.setattr(csv_export, "_MAX_NEW_TEXTS", 2)
-    monkeypatch.setattr(csv_export, "_MAX_DOCUMENTS", 4)
+    monkeypatch.setattr(file_export, "_MAX_SKIPPED_TEXTS", 3)
+    monkeypatch.setattr(file_export, "_MAX_NEW_TEXTS", 2)
+    monkeypatch.setattr(file_export, "_MAX_DOCUMENTS", 4)
     for number in range(15):
         await tenant.create(
             "campaigns", name=f"Campaign {number}", key=f"c{number}", extra={f"name{number}": "x", "shared": "y"}

@@ -1,31 +1,19 @@
-"""Lists as CSV: all matching resources, streamed, for requests that prefer CSV in `Accept`."""
+"""Lists as files: all matching resources, streamed."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable
 
 from anyio import to_thread
-from fastapi import Depends
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from okube_api.api.file_format import ChosenFormat, describe_formats
 from okube_api.errors import Impossible
-from okube_api.kit.list_query import ListQuery
+from okube_api.kit.file_options import CsvOptions
 from okube_api.kit.schemas import Answer
 from okube_api.kit.validated_repository import ValidatedRepository
 from okube_api.store.conditions import Between, Condition, Missing, OneOf
 from okube_api.store.values import Json
-from okube_api.tables.writing import CsvFormat, CsvTable
+from okube_api.tables.writing import CsvTable
 
-CSV_MEDIA_TYPES = (
-    "text/csv",
-    "text/comma-separated-values",
-    "application/csv",
-    "application/excel",
-    "application/vnd.ms-excel",
-    "application/vnd.msexcel",
-)
-_JSON_MEDIA_TYPES = ("application/json", "application/*", "*/*")
-_CHARSETS = {"utf8": "utf-8", "iso-8859-1": "iso-8859-1", "windows-1252": "windows-1252"}
 _MAX_NEW_TEXTS = 200  # read by one query
 _MAX_SKIPPED_TEXTS = 1000  # of a condition
 _MAX_DOCUMENTS = 5000  # read by one query
@@ -34,68 +22,35 @@ _MAX_NAMES = 1000
 
 Convert = Callable[[Json], Json]
 
-CSV_RESPONSE: Mapping[str, object] = {
-    "description": "A page of the list, or all matches as CSV if `Accept` prefers CSV.",
-    "content": {kind: {"schema": {"type": "string"}} for kind in CSV_MEDIA_TYPES},
-}
+LIST_RESPONSE = describe_formats("A page of the list, or all matches in another format than JSON.")
 
 
-async def negotiate_csv(request: Request) -> str | None:
-    """Return the CSV media type that `Accept` prefers to JSON; None when it prefers JSON."""
-    best, best_quality = None, 0.0
-    for part in request.headers.get("accept", "").split(","):
-        kind, _, parameters = part.partition(";")
-        kind, quality = kind.strip().lower(), _quality(parameters)
-        if kind in (*CSV_MEDIA_TYPES, *_JSON_MEDIA_TYPES) and quality > best_quality:
-            best, best_quality = kind, quality
-    return best if best in CSV_MEDIA_TYPES else None
-
-
-CsvMediaType = Annotated[str | None, Depends(negotiate_csv)]
-
-
-def _quality(parameters: str) -> float:
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.strip().partition("=")
-        if name == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
-
-
-async def export_csv(
+async def export_list(
     resources: ValidatedRepository,
     where: Condition,
     answer: type[Answer],
     *,
-    media: str,
-    query: ListQuery,
+    chosen: ChosenFormat,
+    query: CsvOptions,
     convert: Convert | None = None,
 ) -> Response:
-    """Return all matching documents as CSV, read and sent block by block.
+    """Return all matching documents as a file, read and sent block by block.
 
-    query: says how the CSV is written.
+    query: says how CSV is written.
     convert: computes the answered document from the stored one, where they differ.
     """
     names = {
         field: await _collect_names(resources, where, field, names_field)
         for field, names_field in resources.name_fields.items()
     }
-    csv_format = CsvFormat(query.encoding, query.delimiter, query.decimal == ",", query.bom)
-    table = CsvTable(answer, names, csv_format)
+    table = CsvTable(answer, names, query.csv_format)
 
     async def lines() -> AsyncIterator[bytes]:
         yield table.format_header()
         async for block in resources.store.stream(resources.collection, where):
             yield await to_thread.run_sync(table.format_lines, block if convert is None else map(convert, block))
 
-    headers = {
-        "Content-Type": f"{media}; charset={_CHARSETS[query.encoding]}",
-        "Content-Disposition": f'attachment; filename="{resources.collection.name}.csv"',
-        "Vary": "Accept",
-    }
+    headers = chosen.build_headers(resources.collection.name, query.encoding)
     return StreamingResponse(lines(), headers=headers)
 
 
