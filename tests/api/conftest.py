@@ -23,6 +23,7 @@ import httpx
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from okube_api.auth import passwords
 from pymongo import MongoClient
 
 from tests.api.analytics import World, load_world
@@ -30,6 +31,7 @@ from tests.api.server import MovableClock, Server, Tenant, run_server
 from tests.truth import tenant as truths
 
 STORES = ("duckdb", "mongo")
+SCHEME, DUMMY_HASH = passwords._SCHEME, passwords._DUMMY_HASH
 
 # A fixture lives as long as the test, not the example: examples share it and must not change it.
 settings.register_profile("api", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -42,6 +44,23 @@ def _quiet() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cheap_hashes() -> Iterator[None]:
+    """Hash passwords with the least cost; `tests.auth.test_passwords` checks that of the server."""
+    with pytest.MonkeyPatch.context() as patch:
+        scheme = SCHEME.using(memory_cost=8, rounds=1)
+        patch.setattr(passwords, "_SCHEME", scheme)
+        patch.setattr(passwords, "_DUMMY_HASH", str(scheme.hash("nobody has it")))
+        yield
+
+
+@pytest.fixture
+def costly_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords with the cost of the server: for floods, in which hashes wait for each other."""
+    monkeypatch.setattr(passwords, "_SCHEME", SCHEME)
+    monkeypatch.setattr(passwords, "_DUMMY_HASH", DUMMY_HASH)
 
 
 @pytest.fixture(scope="session", params=STORES)

@@ -13,9 +13,10 @@ from fastapi import FastAPI
 from okube_api.api.container import Services
 from okube_api.app import create_app
 from okube_api.auth.passwords import hash_password
-from okube_api.auth.repository import Role, User
+from okube_api.auth.repository import USERS, Role, User
 from okube_api.clock import utc_now
 from okube_api.kit.application import Stays
+from okube_api.kit.ids import new_id
 from okube_api.settings import Settings
 
 PASSWORD = "correct horse battery staple"
@@ -53,6 +54,7 @@ class Server:
     app: FastAPI
     store: str
     clock: MovableClock = field(default_factory=MovableClock)
+    sample: list[Json] = field(default_factory=list)  # a user with one role, in no application, once there is one
 
     @property
     def services(self) -> Services:
@@ -70,10 +72,28 @@ class Server:
 
     async def create_user(self, *, platform_admin: bool = False, roles: Mapping[str, Role] | None = None) -> User:
         """Create a user with the password `PASSWORD`; roles by application id."""
+        return User.from_document(await self._create_document(platform_admin=platform_admin, roles=roles))
+
+    async def _create_document(self, *, platform_admin: bool = False, roles: Mapping[str, Role] | None = None) -> Json:
         users, login = self.services.sessions.users, f"{uuid4().hex}@example.com"
-        return User.from_document(
-            await users.create(login, password_hash(), platform_admin=platform_admin, roles=roles)
-        )
+        return await users.create(login, password_hash(), platform_admin=platform_admin, roles=roles)
+
+    async def _create_members(self, application: str) -> dict[Role, User]:
+        """Create a user with each role in an application, in one write: copies of a user that was created alone."""
+        if not self.sample:
+            self.sample.append(await self._create_document(roles={new_id(self.clock()): Role.READER}))
+        documents: dict[Role, Json] = {}
+        for role in Role:
+            login, (entry,) = f"{uuid4().hex}@example.com", self.sample[0]["roles"]
+            documents[role] = self.sample[0] | {
+                "_id": new_id(self.clock()),
+                "login": login,
+                "name": login.partition("@")[0],
+                "roles": [entry | {"application": application, "role": str(role)}],
+                "applications": [application],
+            }
+        await self.services.store.insert(USERS, list(documents.values()))
+        return {role: User.from_document(document) for role, document in documents.items()}
 
     async def find_user(self, login: str) -> User:
         """Return the user with a login, which must exist."""
@@ -97,7 +117,7 @@ class Server:
     async def create_tenant(self, **fields: Any) -> "Tenant":
         """Create an application and one user with each role in it."""
         application = await self.create_application(**fields)
-        users = {role: await self.create_user(roles={application["_id"]: role}) for role in Role}
+        users = await self._create_members(application["_id"])
         clients = {role: self.client_of(user) for role, user in users.items()}
         return Tenant(self, application, users, clients)
 

@@ -356,6 +356,7 @@ async def test_guesses_from_elsewhere_do_not_lock_out_a_known_address(server: Se
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("costly_hashes")
 async def test_a_flood_of_logins_does_not_keep_out_known_addresses(server: Server) -> None:
     async with share_store(server, require_https=False) as plain:
         user = await plain.create_user()

@@ -67,6 +67,7 @@ def leave_out_period(data: Any) -> Any:
     return [leave_out_period(value) for value in data] if isinstance(data, list) else data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uplift", [False, True])
 @pytest.mark.parametrize("granularity", ["day", "week", "month", "year"])
 @pytest.mark.parametrize("scope", ["globals", "sites"])
