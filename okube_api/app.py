@@ -31,6 +31,7 @@ from okube_api.api.routes import (
     campaigns,
     equipments,
     events,
+    files,
     health,
     levers,
     pois,
@@ -78,6 +79,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     views.router,
     analytics.router,
     events.file_router,
+    files.router,
     events.router,
     health.router,
 )

@@ -38,10 +38,12 @@ class ColumnFields(Body):
     """Base of form fields by column: `name[address.city]` or `name[address][city]`.
 
     body: the model whose columns they are.
+    shared_names: names of a column that are also names of an object with free-form names: `name`, `name[x]`.
     """
 
     model_config = ConfigDict(populate_by_name=False)
     body: ClassVar[type[Body]]
+    shared_names: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
     @classmethod
@@ -57,7 +59,8 @@ class ColumnFields(Body):
                 column_name = f"{name}.{inner}" if inner else name
                 first, _, rest = column_name.partition(".")
                 column = list_columns(cls.body).find_column(column_name)
-                if column_name not in declared and first in declared and column and column.cell_type is CellType.FREE:
+                is_free = column_name not in declared and column and column.cell_type is CellType.FREE
+                if (is_free and first in declared) or column_name in cls.shared_names:
                     by_column.setdefault(first, {})[rest] = text
                 else:
                     by_column[column_name] = text
@@ -68,7 +71,9 @@ class ColumnFields(Body):
         by_column: dict[str, Any] = {}
         for name, value in self.dump_set_fields().items():
             by_column |= (
-                {f"{name}.{inner}": text for inner, text in value.items()} if isinstance(value, dict) else {name: value}
+                {f"{name}.{inner}" if inner else name: text for inner, text in value.items()}
+                if isinstance(value, dict)
+                else {name: value}
             )
         return by_column
 
@@ -135,11 +140,12 @@ def build_table_fields(
     aliases, units = aliases or {}, units or {}
     columns = list_columns(body)
     names = [*aliases, *(name for name in columns.readable_names if name not in aliases)]
+    free = [*columns.free_objects, *(name for name, item in columns.single_items.items() if item.keeps_unknown_names)]
     mapped: dict[str, Any] = {
         f"column_{index}": (Text, Field(UNSET, alias=name, description=_describe(aliases.get(name, name))))
         for index, name in enumerate(names)
+        if name not in free
     }
-    free = [*columns.free_objects, *(name for name, item in columns.single_items.items() if item.keeps_unknown_names)]
     mapped |= {f"object_{index}": (dict[str, Text], Field(UNSET, alias=name)) for index, name in enumerate(free)}
     mapped["id"] = (
         bool,
@@ -155,6 +161,7 @@ def build_table_fields(
     mapper = create_model(f"{title}Mapper", __base__=ColumnFields, __doc__="Columns of the file, by field.", **mapped)
     unit = create_model(f"{title}Units", __base__=ColumnFields, __doc__="Units of columns.", **with_units)
     mapper.body = unit.body = body
+    mapper.shared_names = frozenset(aliases) & frozenset(free)
     form = create_model(f"{title}Form", __base__=TableForm, mapper=(mapper, UNSET), unit=(unit, UNSET))
     return TableFields(form, aliases, units)
 

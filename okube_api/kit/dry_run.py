@@ -59,18 +59,18 @@ class TriedLineAnswer(Answer):
     """A line of a file, as the server read it."""
 
     line: int = Field(description="Number of the line in the file, from 1; for Parquet, number of the row.")
-    accepted: bool
+    accepted: bool = Field(description="Whether the upload would accept the line.")
     values: dict[str, Any] = Field(
         description="The values by field: of an accepted line as they would be stored, of others as they were sent. "
         "Long texts are cut."
     )
-    errors: list[TriedFault]
+    errors: list[TriedFault] = Field(description="Why the line would be rejected.")
 
 
 class DryRunAnswer(Answer):
     """What the upload of a file would do; nothing was written."""
 
-    dry_run: bool = Field(True, alias="dryRun")
+    dry_run: bool = Field(True, alias="dryRun", description="True: nothing was written.")
     accepted: int = Field(description="Number of lines that the upload would accept, duplicates included.")
     rejected: int = Field(description="Number of lines that it would reject.")
     lines: list[TriedLineAnswer] = Field(description=f"The first {MAX_TRIED_LINES:,} lines.")

@@ -100,6 +100,7 @@ ROWS: dict[str, Row] = {
     "/sites/{site}/conversions/levers/analytics": question("prints", campaigns="campaign", levers="lever"),
     f"{UNDER}/sites/{{site}}/conversions/levers/analytics": question("prints", campaigns="campaign", levers="lever"),
     "/ingest/schemas": PERSONAL,
+    f"{UNDER}/files/preview": Row(),
     f"{UNDER}/ingest": Row(),
     f"{UNDER}/ingest/{{batch}}": Row(),
     f"{UNDER}/ingest/{{batch}}/rejected": Row(read=EDITOR),

@@ -42,6 +42,8 @@ router = APIRouter(route_class=ApiRoute, tags=["campaigns"])
 LIST = ("/campaigns", *under_applications("/campaigns"))
 ITEM = ("/campaigns/{campaign}", *under_applications("/campaigns/{campaign}"))
 
+_COST_FIELDS = ("amount", "type", "from", "to", "currency")
+
 TABLE = TableSpec(
     CampaignUpdate,
     CampaignAnswer,
@@ -49,6 +51,7 @@ TABLE = TableSpec(
     build_table_fields(
         "CampaignTable",
         CampaignUpdate,
+        aliases={f"cost_{name}" if name != "amount" else "cost": f"cost.{name}" for name in _COST_FIELDS},
         units=dict.fromkeys(("windows.click", "windows.print", "windows.opening"), DURATIONS_DAYS),
     ),
 )
