@@ -1,0 +1,108 @@
+/** Campaigns, levers or providers with what they cost and brought, under an attribution model. */
+import type { Answer, Groups, Leaf, Param, Values } from "~/api/questions";
+
+/** Models of attribution, named as in the answers. */
+export const MODELS = ["linear", "shapley", "fc", "lc"] as const;
+export type Model = (typeof MODELS)[number];
+/** The models and, outside of them, participation: each campaign of a path counts whole. */
+export const CREDITS = [...MODELS, "participation"] as const;
+export type Credit = (typeof CREDITS)[number];
+
+/** Return the model that the URL names; linear for anything else. */
+export function parseModel(text: string | null): Model {
+  return MODELS.find((model) => model === text) ?? "linear";
+}
+
+export const LEVELS = ["campaigns", "levers", "campaigns.provider"] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** Return the level that the URL names; campaigns for anything else. */
+export function parseLevel(text: string | null): Level {
+  return LEVELS.find((level) => level === text) ?? "campaigns";
+}
+
+const KPIS = ["globalLeverPerformance", "offlineVisitsAttributions", "onlineVisitsAttributions"] as const;
+
+/** Return what to ask about campaigns or groups of them: all models at once, and the whole. */
+export function campaignParams(level: Level): Param[] {
+  const by = level === "campaigns.provider" ? level : { of: level, properties: ["_id", "key", "name"] };
+  return KPIS.map((kpi) => ({ kpi, temporals: false, by: [by] }));
+}
+
+export interface CampaignRow {
+  id: string;
+  /** What a filter names it by. */
+  key: string;
+  name: string;
+  prints: number | null;
+  clicks: number | null;
+  cost: number | null;
+  /** Visits credited under the model, offline and online. */
+  visits: number | null;
+  /** Visits under each model. */
+  credits: Record<Credit, number | null>;
+  /** Cost over the visits under the model. */
+  costPerVisit: number | null;
+  revenue: number | null;
+  roi: number | null;
+}
+
+function readField(leaf: Leaf | undefined, field: string): number | null {
+  const value = typeof leaf === "object" && leaf !== null ? leaf[field] : null;
+  return typeof value === "number" ? value : null;
+}
+
+function add(left: number | null, right: number | null): number | null {
+  return left === null && right === null ? null : (left ?? 0) + (right ?? 0);
+}
+
+/**
+ * Return a row from the leaves of the three KPIs.
+ *
+ * Credits of offline and online visits are about different visits, so that they add up. The cost per visit is that of both
+ * sums; without a model, it is the KPI of that name.
+ */
+function makeRow(
+  names: Pick<CampaignRow, "id" | "key" | "name">,
+  performance: Leaf | undefined,
+  offline: Leaf | undefined,
+  online: Leaf | undefined,
+  model: Model,
+): CampaignRow {
+  const credits = Object.fromEntries(
+    CREDITS.map((credit) => [credit, add(readField(offline, credit), readField(online, credit))]),
+  ) as Record<Credit, number | null>;
+  const cost = readField(performance, "cost");
+  const visits = credits[model];
+  return {
+    ...names,
+    prints: readField(performance, "prints"),
+    clicks: readField(performance, "clicks"),
+    cost,
+    visits,
+    credits,
+    costPerVisit: cost !== null && visits ? cost / visits : null,
+    revenue: readField(performance, "revenues"),
+    roi: readField(performance, "roi"),
+  };
+}
+
+/** Return the rows of an answer to `campaignParams`, and the whole: not the sum of its rows. */
+export function readCampaignRows(
+  answer: Answer,
+  { level, model, unknownName, wholeName }: { level: Level; model: Model; unknownName: string; wholeName: string },
+): { rows: CampaignRow[]; total: CampaignRow } {
+  const find = (kpi: string, scope: string) => answer.results.find((one) => one.kpi === kpi && one.scope === scope);
+  const [performance, offline, online] = KPIS.map((kpi) => (find(kpi, level)?.data ?? {}) as Groups);
+  const [wholePerformance, wholeOffline, wholeOnline] = KPIS.map(
+    (kpi) => (find(kpi, "globals")?.data as Values | undefined)?.all,
+  );
+  const ids = new Set([performance, offline, online].flatMap((groups) => Object.keys(groups ?? {})));
+  const rows = [...ids].map((id) => {
+    const { key, name } = performance?.[id] ?? offline?.[id] ?? online?.[id] ?? {};
+    const names = { id, key: key ?? id, name: name ?? key ?? (id === "unknown" ? unknownName : id) };
+    return makeRow(names, performance?.[id]?.all, offline?.[id]?.all, online?.[id]?.all, model);
+  });
+  const whole = makeRow({ id: "", key: "", name: wholeName }, wholePerformance, wholeOffline, wholeOnline, model);
+  return { rows, total: { ...whole, costPerVisit: readField(wholePerformance, "costByVisit") } };
+}

@@ -1,0 +1,33 @@
+import { useMemo } from "preact/hooks";
+
+import type { Answer } from "~/api/questions";
+import type { Remote } from "~/api/useRemote";
+import { useTexts } from "~/i18n/language";
+import { useAnswer } from "~/useAnswer";
+
+import { campaignParams, type CampaignRow, type Level, type Model, readCampaignRows } from "./campaignRows";
+
+export interface CampaignRows {
+  rows: CampaignRow[];
+  total: CampaignRow;
+  answer: Answer;
+}
+
+/** Ask what campaigns, levers or providers cost and brought. All models come in one answer. */
+export function useCampaignRows(
+  level: Level,
+  { model, uplift }: { model: Model; uplift?: boolean | undefined },
+): Remote<CampaignRows> {
+  const { common } = useTexts();
+  const remote = useAnswer("conversion", { params: campaignParams(level) }, { compared: false, uplift });
+  const { data: answer } = remote;
+  const data = useMemo(
+    () =>
+      answer && {
+        ...readCampaignRows(answer, { level, model, unknownName: common.unknown, wholeName: common.total }),
+        answer,
+      },
+    [answer, level, model, common],
+  );
+  return { ...remote, data };
+}

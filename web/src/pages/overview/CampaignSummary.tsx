@@ -1,0 +1,51 @@
+import { Link } from "wouter-preact";
+
+import { useApplication } from "~/application";
+import { useLanguage } from "~/i18n/language";
+import { CampaignTable } from "~/pages/campaigns/CampaignTable";
+import { MODELS, parseModel } from "~/pages/campaigns/campaignRows";
+import { useCampaignRows } from "~/pages/campaigns/useCampaignRows";
+import { keptQuery, pagePath, useQuery } from "~/state/location";
+import { Loaded } from "~/ui/Loading";
+import { Segmented } from "~/ui/Segmented";
+
+const SHOWN = 8;
+
+/** What campaigns cost and brought, under an attribution model. */
+export function CampaignSummary() {
+  const { texts } = useLanguage();
+  const { key } = useApplication();
+  const [params, change] = useQuery();
+  const model = parseModel(params.get("model"));
+  const remote = useCampaignRows("campaigns", { model });
+  return (
+    <section class="card">
+      <div class="card-head">
+        <h2>{texts.frame.campaigns}</h2>
+        <Segmented
+          label={texts.campaigns.model}
+          value={model}
+          options={MODELS.map((value) => ({ value, label: texts.campaigns.models[value] }))}
+          onChange={(value) => {
+            change({ model: value });
+          }}
+        />
+      </div>
+      <Loaded remote={remote} height={320}>
+        {({ rows, total }) =>
+          rows.length ? (
+            <>
+              <CampaignTable rows={rows} total={total} limit={SHOWN} initialSort="-visits" />
+              <p class="muted overview-hint">{texts.campaigns.modelHint}</p>
+              <p>
+                <Link href={`${pagePath(key, "campaigns")}${keptQuery(params)}`}>{texts.overview.allCampaigns}</Link>
+              </p>
+            </>
+          ) : (
+            <p class="muted">{texts.campaigns.noneInPeriod}</p>
+          )
+        }
+      </Loaded>
+    </section>
+  );
+}

@@ -1,0 +1,117 @@
+import { Link } from "wouter-preact";
+import { CircleCheck, TriangleAlert } from "lucide-preact";
+
+import { useApplication } from "~/application";
+import { filterName } from "~/frame/FilterBar";
+import { useLanguage } from "~/i18n/language";
+import type { KnownDays } from "~/plots/timeline";
+import { hasFilter } from "~/state/filters";
+import { keptQuery, pagePath, useFrameState, useQuery } from "~/state/location";
+import { addDays } from "~/state/period";
+import { Button } from "~/ui/Button";
+import { Notice } from "~/ui/Notice";
+
+import { type Answers, type Figure, measureOf } from "./figures";
+import { figureName } from "./names";
+
+/** Up to which day there is data, what the comparison compares, and which filters do not hold everywhere. */
+export function DataStatus({
+  figures,
+  answers,
+  known,
+}: {
+  figures: readonly Figure[];
+  answers: Answers;
+  known: ReadonlyMap<string, KnownDays>;
+}) {
+  const { texts, formats } = useLanguage();
+  const { key, days, today } = useApplication();
+  const { setPeriod } = useFrameState();
+  const [params] = useQuery();
+  const yesterday = addDays(today, -1);
+
+  const sources = new Map<string, string>(); // latest day by the name of what it is about
+  for (const figure of figures) {
+    const measure = measureOf(figure);
+    const latest = known.get(`${figure.module} ${measure}`)?.latest;
+    const name = texts.overview.measures[measure as keyof typeof texts.overview.measures];
+    if (latest && name) sources.set(name, latest);
+  }
+  const latestDays = [...new Set(sources.values())].sort();
+  const latest = latestDays.at(-1);
+  const isLate = latestDays.some((day) => day < yesterday);
+  const comparison = figures.find((figure) => figure.comparison)?.comparison;
+  const freshness = Object.values(answers)[0]?.meta["freshness"];
+  const hasNothing = figures.length > 3 && figures.every(({ value }) => !value);
+  const lastDay = latest ?? (typeof freshness === "string" ? freshness.slice(0, 10) : undefined);
+
+  return (
+    <div class="overview-status stack">
+      <p class="row">
+        {latest ? (
+          <>
+            {isLate ? <TriangleAlert size={16} aria-hidden="true" /> : <CircleCheck size={16} aria-hidden="true" />}
+            <span>
+              {latestDays.length === 1
+                ? texts.overview.dataUpTo(formats.weekdayDay(latest))
+                : formats.list(
+                    [...sources].map(([name, day]) => texts.overview.kindUpTo(name, formats.weekdayDay(day))),
+                  )}
+              {". "}
+              {isLate ? texts.overview.yesterdayMissing : texts.overview.yesterdayIn}
+            </span>
+            <Link href={pagePath(key, "data") + keptQuery(params)}>{texts.frame.data}</Link>
+          </>
+        ) : (
+          <span>&nbsp;</span>
+        )}
+        {comparison?.from && comparison.until ? (
+          <span class="muted overview-compared">
+            {comparison.complete === false && comparison.lastDays?.now
+              ? texts.overview.comparedUntil(
+                  `${formats.shortDay(days.from)} – ${formats.day(comparison.lastDays.now)}`,
+                  `${formats.shortDay(comparison.from)} – ${formats.day(comparison.until)}`,
+                )
+              : texts.overview.comparedWith(`${formats.shortDay(comparison.from)} – ${formats.day(comparison.until)}`)}
+          </span>
+        ) : null}
+      </p>
+      {hasNothing && lastDay ? (
+        <Notice>
+          {texts.overview.nothingInPeriod}{" "}
+          <Button
+            onClick={() => {
+              setPeriod({ from: addDays(lastDay, -29), to: lastDay });
+            }}
+          >
+            {texts.overview.goTo(formats.day(lastDay))}
+          </Button>
+        </Notice>
+      ) : null}
+      <MissingFilters figures={figures} />
+    </div>
+  );
+}
+
+/** Which figures the filters do not limit, because their module does not know them. */
+function MissingFilters({ figures }: { figures: readonly Figure[] }) {
+  const { texts, formats } = useLanguage();
+  const { filters } = useFrameState();
+  const byFilters = new Map<string, string[]>();
+  for (const figure of figures) {
+    const missing = Object.keys(filters).filter((name) => !hasFilter(figure.module, name));
+    if (!missing.length) continue;
+    const names = formats.list(missing.map((name) => filterName(name, texts.filters)));
+    byFilters.set(names, [...(byFilters.get(names) ?? []), figureName(figure, texts.overview)]);
+  }
+  if (!byFilters.size) return null;
+  return (
+    <Notice>
+      {[...byFilters].map(([filterNames, figureNames]) => (
+        <p key={filterNames}>
+          {texts.overview.aboutFigures(formats.list(figureNames))} {texts.filters.notInModule(filterNames)}
+        </p>
+      ))}
+    </Notice>
+  );
+}

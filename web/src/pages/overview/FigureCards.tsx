@@ -1,0 +1,71 @@
+import { useApplication } from "~/application";
+import { useLanguage } from "~/i18n/language";
+import { Sparkline } from "~/plots/Sparkline";
+import { useFrameState, useQuery } from "~/state/location";
+import { Change } from "~/ui/Change";
+import { Skeleton } from "~/ui/Loading";
+
+import { type Figure, type FigureId, FIGURES, GOOD } from "./figures";
+import { figureName, otherPeriodName } from "./names";
+
+const CARD_HEIGHT = 148;
+
+/** The six figures, each a button that shows it in large. */
+export function FigureCards({
+  figures,
+  chosen,
+  isLoading,
+}: {
+  figures: readonly Figure[];
+  chosen: FigureId;
+  isLoading: boolean;
+}) {
+  const { texts } = useLanguage();
+  return (
+    <div class="figures" role="group" aria-label={texts.overview.figures} aria-busy={isLoading}>
+      {FIGURES.map((id) => {
+        const figure = figures.find((one) => one.id === id);
+        if (figure) return <FigureCard key={id} figure={figure} isChosen={id === chosen} />;
+        return isLoading ? <Skeleton key={id} height={CARD_HEIGHT} /> : null;
+      })}
+    </div>
+  );
+}
+
+function FigureCard({ figure, isChosen }: { figure: Figure; isChosen: boolean }) {
+  const { texts, formats } = useLanguage();
+  const { currency } = useApplication();
+  const { comparison } = useFrameState();
+  const [, change] = useQuery();
+  const { id, unit, source, value, changed, changeKind } = figure;
+  return (
+    <button
+      type="button"
+      class="figure card"
+      aria-pressed={isChosen}
+      onClick={() => {
+        change({ figure: id });
+      }}
+    >
+      <span class="figure-name">{figureName(figure, texts.overview)}</span>
+      <span class="figure-source muted">{texts.overview.sources[source]}</span>
+      <span class="figure-value" title={formats.exact(value, unit, currency)}>
+        {formats.short(value, unit, currency)}
+      </span>
+      <span class="figure-change">
+        {comparison === "none" ? null : changed === null ? (
+          <span class="muted">{value === null ? texts.overview.noValue : texts.overview.noChange}</span>
+        ) : (
+          <Change
+            value={changed}
+            kind={changeKind}
+            than={otherPeriodName(comparison, texts.overview.than, formats)}
+            good={GOOD[id]}
+            inWords
+          />
+        )}
+      </span>
+      <Sparkline values={figure.values} compared={figure.compared} width={160} height={32} />
+    </button>
+  );
+}

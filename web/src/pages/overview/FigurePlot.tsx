@@ -1,0 +1,118 @@
+import { useMemo } from "preact/hooks";
+
+import { useApplication } from "~/application";
+import { useLanguage } from "~/i18n/language";
+import { Plot } from "~/plots/Plot";
+import type { SeriesPlot } from "~/plots/spec";
+import { comparedLabels, type Grain, type KnownDays, makeBuckets, parseGrain, possibleGrains } from "~/plots/timeline";
+import { useQuery } from "~/state/location";
+import { Skeleton } from "~/ui/Loading";
+import { Notice } from "~/ui/Notice";
+import { Segmented } from "~/ui/Segmented";
+
+import { type Answers, type Figure, findElement, measureOf } from "./figures";
+import { figureName } from "./names";
+
+const HEIGHT = 320;
+const FEWEST_OF_LINE = 4; // fewer values are bars
+
+interface Props {
+  figure: Figure | undefined;
+  answers: Answers;
+  known: ReadonlyMap<string, KnownDays>;
+  isLoading: boolean;
+}
+
+/** The chosen figure over time, with the other period behind it. */
+export function FigurePlot({ figure, answers, known, isLoading }: Props) {
+  const { texts } = useLanguage();
+  const { days } = useApplication();
+  const [params, change] = useQuery();
+  const grains = possibleGrains(days);
+  return (
+    <section class="card" aria-busy={isLoading}>
+      <div class="card-head">
+        <h2>{figure ? figureName(figure, texts.overview) : " "}</h2>
+        {grains.length > 1 ? (
+          <Segmented
+            label={texts.overview.grain}
+            value={parseGrain(params.get("grain"), days)}
+            options={grains.map((value) => ({ value, label: texts.overview.grains[value] }))}
+            onChange={(grain) => {
+              change({ grain });
+            }}
+          />
+        ) : null}
+      </div>
+      {figure ? <Timeline figure={figure} answers={answers} known={known} /> : <Skeleton height={HEIGHT} />}
+    </section>
+  );
+}
+
+function Timeline({ figure, answers, known }: { figure: Figure } & Pick<Props, "answers" | "known">) {
+  const { texts, formats } = useLanguage();
+  const { today, currency, weekStart } = useApplication();
+  const answer = answers[figure.module];
+  const knownDays = known.get(`${figure.module} ${measureOf(figure)}`);
+  const notes = (answer?.meta.notes ?? []).filter(({ code }) => code !== "incomplete_comparison");
+
+  const spec = useMemo<SeriesPlot | undefined>(() => {
+    const element = findElement(answer, figure.kpi);
+    if (!answer || !element) return undefined;
+    const grain = element.granularity as Grain;
+    const starts = answer.meta.buckets?.[grain] ?? [];
+    const buckets = makeBuckets(
+      { starts, cut: answer.meta.cut?.[grain] ?? [], grain },
+      { days: { from: String(answer.meta["from"]), to: String(answer.meta["to"]) }, today, known: knownDays },
+      formats,
+    );
+    const { comparison, compared } = figure;
+    return {
+      kind: buckets.length < FEWEST_OF_LINE ? "bar" : "line",
+      title: figureName(figure, texts.overview),
+      unit: figure.unit,
+      currency,
+      buckets,
+      series: [
+        {
+          name: texts.overview.thisPeriod,
+          values: figure.values.map((value, index) => (buckets[index]?.isAhead ? null : value)),
+          colour: 0,
+        },
+        ...(comparison && compared
+          ? [
+              {
+                name: texts.overview.otherPeriod,
+                values: compared,
+                colour: 0,
+                isCompared: true,
+                labels: comparedLabels(comparison, { grain, count: buckets.length, weekStart }, formats),
+              },
+            ]
+          : []),
+      ],
+    };
+  }, [answer, figure, knownDays, today, currency, weekStart, texts, formats]);
+
+  if (!spec) return <Skeleton height={HEIGHT} />;
+  const cut = spec.buckets.filter(({ isCut }) => isCut);
+  return (
+    <>
+      {figure.value ? null : notes.length ? (
+        <Notice>
+          {[...new Set(notes.map(({ message }) => message))].slice(0, 4).map((message) => (
+            <p key={message} lang="en">
+              {message}
+            </p>
+          ))}
+        </Notice>
+      ) : null}
+      <Plot spec={spec} height={HEIGHT} />
+      {cut.length ? (
+        <p class="muted overview-hatched">
+          {texts.overview.hatched(formats.list(cut.slice(0, 6).map(({ label }) => label)), Math.max(0, cut.length - 6))}
+        </p>
+      ) : null}
+    </>
+  );
+}
