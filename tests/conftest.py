@@ -1,7 +1,7 @@
 """Fixtures and hooks of the whole suite."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -69,11 +69,24 @@ def mongo_uri() -> str:
 @pytest.fixture
 def work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Change to an empty folder and remove all OKUBE_* variables but those of the tests."""
+    _enter_folder(tmp_path, monkeypatch)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Do as `work_folder` does, for all tests of a module that only read what its fixtures have written."""
+    folder = tmp_path_factory.mktemp("module")
+    with pytest.MonkeyPatch.context() as patch:
+        _enter_folder(folder, patch)
+        yield folder
+
+
+def _enter_folder(folder: Path, patch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("OKUBE_") and not name.startswith("OKUBE_TEST_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+            patch.delenv(name)
+    patch.chdir(folder)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -45,7 +45,13 @@ def to_parquet(rows: Rows) -> bytes:
 
 
 FORMATS = pytest.mark.parametrize(
-    ("media", "write"), [(CSV, to_csv), (NDJSON, to_ndjson), (JSON, to_json), (PARQUET, to_parquet)]
+    ("media", "write"),
+    [
+        (CSV, to_csv),
+        (NDJSON, to_ndjson),
+        pytest.param(JSON, to_json, marks=pytest.mark.slow),
+        pytest.param(PARQUET, to_parquet, marks=pytest.mark.slow),
+    ],
 )
 
 

@@ -14,7 +14,7 @@ from okube_api.store.conditions import equal
 
 from tests.api.server import PASSWORD, Json, Server, Tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 REFUSALS = {401, 403, 404}
 NEW_PASSWORD = "violet harbour tram 72"

@@ -11,8 +11,6 @@ from okube_api.settings import Settings
 
 from tests.processes import run_cli
 
-pytestmark = pytest.mark.usefixtures("work_folder")
-
 USER = "erika.mustermann"
 PINGS = "user,at,lng,lat\n" + "".join(
     f"{USER},2024-01-01T{hour:02}:{minute:02}:00Z,4.83,{lat}\n"
@@ -31,8 +29,8 @@ VISITS = "who,shop,start,duration_min\n" + "".join(
 COLUMNS = ("--mapper", "user=who", "--mapper[place]=shop", "--timezone", "UTC")
 
 
-@pytest.fixture
-def visits(work_folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def visits(module_folder: Path) -> Path:
     """Create an application with a shop and pings of a user there; return a file of visits."""
 
     async def create() -> None:
@@ -43,9 +41,9 @@ def visits(work_folder: Path) -> Path:
                 await services.sites.create(Application.from_document(document), fields)
 
     asyncio.run(create())
-    (work_folder / "pings.csv").write_text(PINGS)
-    assert run_cli("ingest", "acme", "pings", str(work_folder / "pings.csv")).exit_code == 0
-    path = work_folder / "visits.csv"
+    (module_folder / "pings.csv").write_text(PINGS)
+    assert run_cli("ingest", "acme", "pings", str(module_folder / "pings.csv")).exit_code == 0
+    path = module_folder / "visits.csv"
     path.write_text(VISITS)
     return path
 

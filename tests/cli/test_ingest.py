@@ -55,6 +55,7 @@ def test_unknown_encoding_is_named(arguments: tuple[str, ...]) -> None:
     assert (result.exit_code, "'klingon'" in result.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_status_through_a_server(arguments: tuple[str, ...], file: Path, work_folder: Path) -> None:
     create_administrator()
     port = find_free_port()
@@ -81,6 +82,7 @@ def visits(work_folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_options_of_columns_and_times(visits: Path, work_folder: Path) -> None:
     """Check that options do the same on the store and through a server, and that odd events are counted."""
     create_administrator()

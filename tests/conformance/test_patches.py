@@ -96,6 +96,7 @@ async def check_rows(reader: Reader, rows: Sequence[Row]) -> None:
     assert count_rows([row for block in blocks for row in block.to_pylist()]) == count_rows(expected)
 
 
+@pytest.mark.slow
 @settings(
     deadline=None,
     max_examples=int(os.environ.get("OKUBE_FUZZ", "4")),

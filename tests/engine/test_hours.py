@@ -125,6 +125,7 @@ async def test_conversion_by_hour(reading: Reading, scope: str, period: str) -> 
             assert actual == expect_conversion(truth, kpi, question), (kpi, mode, granularity)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scope", "period"), pair_with_periods("sites", "channels"))
 async def test_performance_by_hour(reading: Reading, scope: str, period: str) -> None:
     truth, kpis = cached_tenant(4), tuple(kpi.name for kpi in PERFORMANCE)

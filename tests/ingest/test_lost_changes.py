@@ -27,7 +27,7 @@ from okube_api.store.values import Json
 from tests.ingest.ingest_app import NOW, SECRET, IngestApp, get_fixed_time
 from tests.ingest.spring import build_spring_tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 CHANGES = int(os.environ.get("OKUBE_TEST_CHANGES", "40"))
 SILENCES = (10, 20, 30, 40)
@@ -162,7 +162,6 @@ async def test_refused_change_rebuilds_nothing(empty_store: Store) -> None:
     assert await empty_store.find(PENDING, EVERYTHING) == []
 
 
-@pytest.mark.slow
 async def test_hammered_changes_end_with_facts_of_the_last_one(empty_store: Store) -> None:
     """Change the gap again and again, in two processes, at any time of the rebuilds of earlier changes."""
     app, dice = await open_app(empty_store), random.Random()  # not seeded: the test must pass at any instant

@@ -130,6 +130,7 @@ async def test_jumps_are_counted_for_each_batch_of_a_publication(empty_store: St
     assert [batch["duplicate"] for batch in batches] == [0, 0, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [

@@ -22,7 +22,7 @@ from tests.ingest.random_towns import PEOPLE, build_town
 from tests.ingest.town_truth import derive_town_stays
 from tests.truth.tenant import Tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 NUMBERS = count(0x2000)
 TOWNS = int(os.environ.get("OKUBE_FUZZ", "1"))

@@ -254,6 +254,7 @@ async def test_the_same_file_is_not_loaded_twice(empty_store: Store, tmp_path: P
     assert (other["accepted"], other["duplicate"]) == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pings", "detections"])
 async def test_sessions_have_one_event_for_each_id(empty_store: Store, kind: str) -> None:
     """Check that the event of the earliest batch counts, also after that batch was removed."""
@@ -284,6 +285,7 @@ async def test_sessions_have_one_event_for_each_id(empty_store: Store, kind: str
     assert await read_dwell_s() == {600}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pings", "detections"])
 @pytest.mark.parametrize("first_day_with_ids", [25, 26, 28])
 async def test_sessions_are_complete_where_events_with_and_without_ids_mix(
@@ -366,6 +368,7 @@ async def test_erasing_people_leaves_no_trace_in_facts(empty_store: Store) -> No
     assert_tables(await app.read_tables(), without, *ALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pings", "detections", "stays"])
 async def test_an_event_counts_whoever_else_has_its_id(empty_store: Store, kind: str) -> None:
     """Send an event of one person, and one of another with the same id, which makes a long stay longer; erase one."""

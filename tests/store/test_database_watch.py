@@ -12,7 +12,7 @@ from okube_api.store.mongo.database_watch import DatabaseWatch
 from okube_api.store.mongo.errors import time_limit
 from pymongo.errors import AutoReconnect
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 class SilentDatabase:

@@ -262,6 +262,7 @@ async def test_concurrent_changes_of_two_applications_do_not_conflict(store: Duc
 # -- the disk
 
 
+@pytest.mark.slow
 async def test_writes_fail_on_a_full_disk_and_work_afterwards(store: DuckStore) -> None:
     """Limit the size of files to simulate a full disk."""
     await store.insert(DOCUMENTS, [{"_id": "1", "key": "before"}])

@@ -18,7 +18,7 @@ from okube_api.store.values import Json
 
 from tests.conformance.declared import DOCUMENTS, EVENTS, SCHEMA
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 ORDERS = [BY_ID, (SortKey("_id", descending=True),), (SortKey("key"),), (SortKey("count", descending=True),)]
 

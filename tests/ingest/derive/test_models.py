@@ -55,6 +55,7 @@ AIRCRAFT = (  # type, movements of 1968-69, cost of the runway that it needs in 
 )
 
 
+@pytest.mark.slow
 def test_shapley_on_the_landing_fees_of_an_airport() -> None:
     """Share the cost of the runway of Birmingham airport among the movements of aircraft.
 

@@ -16,6 +16,7 @@ from okube_api.catalogue.weights import MAX_WEIGHT
 from okube_api.ingest.derive.rollups import merge_days, roll_up
 from okube_api.store.plan_analysis import make_arrow_schema
 from okube_api.store.schema import ColumnType
+from tests.rounds import count_examples
 
 FIRST_DAY = 19_800
 WITH_MEASURES = [(fact, grain) for fact in FACTS for grain in fact.grains if grain.measures]
@@ -93,7 +94,7 @@ def read_sums(grain: Grain, rollup: pa.Table) -> dict[Any, dict[str, int]]:
 @pytest.mark.parametrize(
     ("fact", "grain"), WITH_MEASURES, ids=[f"{fact.name}-{grain.name}" for fact, grain in WITH_MEASURES]
 )
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=count_examples(15))
 @given(data=st.data())
 def test_sums_of_every_measure(fact: Fact, grain: Grain, data: st.DataObject) -> None:
     rows = data.draw(draw_rows(fact, grain))

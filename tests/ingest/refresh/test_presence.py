@@ -99,6 +99,7 @@ def build_endless_stay() -> Truth:
     return Truth(sites=SITES, equipments=EQUIPMENTS, detections=seen)
 
 
+@pytest.mark.slow
 @EMBEDDED
 @pytest.mark.parametrize("backwards", [False, True])
 async def test_a_device_that_never_leaves_is_read_in_pieces(

@@ -124,6 +124,7 @@ async def read_flags(store: Store, application: str) -> dict[tuple[Any, ...], tu
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=int(os.environ.get("OKUBE_FUZZ", "6")))
 @given(writes, st.booleans())
 async def test_flags_are_right_after_any_writes(store: Store, days: list[dict[int, Any]], few: bool) -> None:

@@ -116,6 +116,7 @@ BACKFILLS: dict[str, tuple[Callable[[IngestApp, str], Json], Table]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
 @pytest.mark.parametrize("kind", BACKFILLS)
