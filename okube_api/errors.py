@@ -127,8 +127,8 @@ class NotFound(Refusal):
 
     status, code, title = 404, "not_found", "Not found"
 
-    def __init__(self, kind: str, id_or_key: str) -> None:
-        super().__init__(f"No {kind} '{id_or_key}'.")
+    def __init__(self, kind: str, id_or_key: str, hint: str = "") -> None:
+        super().__init__(f"No {kind} '{id_or_key}'.{f' {hint}' if hint else ''}")
 
 
 class RequestConflict(Refusal):

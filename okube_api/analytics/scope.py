@@ -8,6 +8,7 @@ from okube_api.catalogue.scopes import Scope
 from okube_api.engine.fiscal_calendar import BusinessCalendar, read_calendar
 from okube_api.kit.application import Application
 from okube_api.store.values import Json
+from okube_api.studies.everywhere import covers_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,9 @@ class QuestionScope:
     def place_ids(self, scope: Scope) -> Sequence[str] | None:
         """Return the ids of the study's sites or POIs; None for all of the application.
 
-        A study without sites covers all sites; a study without POIs covers no POI.
+        A study without sites covers all sites; a study without POIs covers no POI, except for the study of all places.
         """
-        if self.study is None:
+        if self.study is None or covers_all(self.study):
             return None
         ids: Sequence[str] = self.study.get(scope.value) or ()
         return None if scope is Scope.SITES and not ids else ids

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from okube_api.clock import Clock
-from okube_api.errors import Impossible
+from okube_api.errors import Impossible, NotFound
 from okube_api.kit.application import Application
 from okube_api.kit.repository import Repository
 from okube_api.kit.resource_changes import ChangePublisher
 from okube_api.kit.validated_repository import Normalize, Updates, ValidatedRepository, drop_nulls, join_names, load_ids
-from okube_api.store.conditions import EVERYTHING, Condition, Overlaps
+from okube_api.store.conditions import EVERYTHING, Condition, OneOf, Overlaps, equal
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
+from okube_api.studies import everywhere
 
 STUDIES = Collection(
     "studies",
@@ -46,6 +47,62 @@ class StudyRepository(ValidatedRepository):
     ) -> None:
         super().__init__(store, clock, changes)
         self._places = {"sites": sites, "pois": pois}
+
+    async def get(self, application: str, id_or_key: str) -> Json:
+        """Return the study of an application with this id or key, also `all`.  Raise NotFound."""
+        try:
+            return await super().get(application, id_or_key)
+        except NotFound:
+            if id_or_key != everywhere.KEY and everywhere.find_application_id(id_or_key) != application:
+                raise
+        return await self._build_study_everywhere(application, id_or_key)
+
+    async def get_by_id(self, identifier: str) -> Json:
+        """Return the study with this id, also that of a study `all`, in any application.  Raise NotFound."""
+        try:
+            return await super().get_by_id(identifier)
+        except NotFound:
+            application = everywhere.find_application_id(identifier)
+            if application is None:
+                raise
+        return await self._build_study_everywhere(application, identifier)
+
+    async def _build_study_everywhere(self, application: str, id_or_key: str) -> Json:
+        """Return the study `all` that is not stored.  Raise NotFound when the application has stored one.
+
+        application: an id; whether there is such an application is not checked.
+        """
+        if await self.store.count(STUDIES, equal("application", application) & equal("key", everywhere.KEY)):
+            raise NotFound(self.kind, id_or_key)
+        return everywhere.build_study(application)
+
+    async def list_places(self, study: Json) -> Json:
+        """Return a study with the ids of its places, also when it is the one of all active places."""
+        if not everywhere.covers_all(study):
+            return study
+        where = equal("application", study["application"]) & equal("active", True)
+        return study | {
+            field: [place["_id"] for place in await self.store.find(places.collection, where, fields=("active",))]
+            for field, places in self._places.items()
+        }
+
+    async def match_pois(self, readable: Condition, name: str) -> Condition:
+        """Return the condition that a POI is in a study with this id or key.
+
+        readable: the condition that the studies must match.
+        """
+        study_ids = await self.find_ids(readable, [name])
+        studies = await self.store.find(STUDIES, OneOf("_id", study_ids))
+        pois = OneOf("_id", tuple(poi for study in studies for poi in study.get("pois") or ()))
+        if name == everywhere.KEY:
+            owners = tuple(study["application"] for study in studies)
+            return pois | (equal("active", True) & ~OneOf("application", owners))
+        try:
+            study = await self.get_by_id(name)
+        except NotFound:
+            return pois
+        is_everywhere = everywhere.covers_all(study)
+        return equal("active", True) & equal("application", study["application"]) if is_everywhere else pois
 
     async def load_normalizer(self, application: Application, updates: Updates) -> Normalize:
         """Return the normaliser of these studies, with the sites and POIs that they name."""

@@ -23,7 +23,7 @@ from okube_api.http.pagination import Page, answer_page
 from okube_api.kit.file_options import FileFormat
 from okube_api.kit.schemas import UNSET
 from okube_api.pois.schemas import PoiAnswer, PoiCreate, PoiQuery, PoiUpdate, PoiUpdateByName, parse_numbers
-from okube_api.store.conditions import Condition, OneOf, Overlaps, equal
+from okube_api.store.conditions import Condition, Overlaps, equal
 
 router = APIRouter(route_class=ApiRoute, tags=["points of interest"])
 
@@ -68,9 +68,7 @@ async def list_pois(
 async def _build_condition(query: PoiQuery, readable: Condition, services: Services) -> Condition:
     where = readable & query.to_condition()
     if query.study:
-        study_ids = await services.studies.find_ids(readable, [query.study])
-        studies = await services.store.find(services.studies.collection, OneOf("_id", study_ids))
-        where &= OneOf("_id", tuple(poi for study in studies for poi in study.get("pois") or ()))
+        where &= await services.studies.match_pois(readable, query.study)
     if query.sites:
         where &= Overlaps("sites", await services.sites.find_ids(readable, query.sites))
     if query.near:

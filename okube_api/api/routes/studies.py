@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okube_api.api.access import CanCreate, Readable, ResourceAccess, load_in_app
+from okube_api.api.access import CanCreate, Readable, ResourceAccess, get_identity, load_access, load_in_app
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.bulk_body import OneOrMany, create_one_or_many
 from okube_api.api.container import Services, ServicesDep
@@ -19,13 +19,15 @@ from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.period_filter import match_shifted_days
 from okube_api.api.route import ApiRoute
 from okube_api.api.table_form import build_table_fields
-from okube_api.auth.repository import Role
+from okube_api.auth.repository import Role, User
+from okube_api.errors import AmbiguousKey, NotFound
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
 from okube_api.kit.file_options import FileFormat
 from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET, UpdateBody
 from okube_api.store.values import Json
+from okube_api.studies import everywhere
 from okube_api.studies.results import read_study_results
 from okube_api.studies.schemas import (
     StudyAnswer,
@@ -52,12 +54,40 @@ StudyInPath = Annotated[
 
 async def load_study_to_read(request: Request, study: StudyInPath, services: ServicesDep) -> ResourceAccess:
     """Return the access to the study of the path, for a reader."""
-    return await load_in_app(request, services, services.studies, study, Role.READER, accept_keys=True)
+    try:
+        return await load_in_app(request, services, services.studies, study, Role.READER, accept_keys=True)
+    except NotFound:
+        if study != everywhere.KEY or "application" in request.path_params:
+            raise
+    return await _load_study_everywhere(get_identity(request).user, services)
+
+
+async def _load_study_everywhere(user: User, services: Services) -> ResourceAccess:
+    """Return the access to the study `all` of the only application that a user may read.
+
+    Raise AmbiguousKey when there are several, NotFound when there is none.
+    """
+    applications = await services.applications.find_all(user.applications)
+    if not applications:
+        raise NotFound(services.studies.kind, everywhere.KEY)
+    if len(applications) > 1:
+        keys = [application["key"] for application in applications]
+        raise AmbiguousKey(services.studies.kind, everywhere.KEY, keys)
+    access = await load_access(services, user, applications[0]["_id"], Role.READER)
+    document = await services.studies.get(access.application.id, everywhere.KEY)
+    return ResourceAccess(user, access.role, access.application, document)
 
 
 async def load_study_to_edit(request: Request, study: StudyInPath, services: ServicesDep) -> ResourceAccess:
-    """Return the access to the study of the path, for an editor."""
-    return await load_in_app(request, services, services.studies, study, Role.EDITOR, accept_keys=True)
+    """Return the access to the study of the path, for an editor.  Raise NotFound for one that is not stored."""
+    access = await load_in_app(request, services, services.studies, study, Role.EDITOR, accept_keys=True)
+    if everywhere.covers_all(access.document):
+        hint = (
+            f"The study '{everywhere.KEY}' of all active sites and points of interest cannot be changed or deleted. "
+            "Create a study with this key to replace it."
+        )
+        raise NotFound(services.studies.kind, study, hint)
+    return access
 
 
 StudyToRead = Annotated[ResourceAccess, Depends(load_study_to_read)]
@@ -130,8 +160,13 @@ async def create_study(
 
 @register_aliased(router, "GET", ITEM, response_model=StudyAnswer, responses=refusals(404, 409))
 async def get_study(access: StudyToRead, services: ServicesDep) -> Response:
-    """Return a study."""
-    return answer_with_etag(await _add_results(access.document, services), StudyAnswer)
+    """Return a study.
+
+    Each application has a study `all` of its active sites and points of interest, unless it stores one with this key.
+    That study is not in lists, and cannot be changed or deleted.
+    """
+    study = await services.studies.list_places(access.document)
+    return answer_with_etag(await _add_results(study, services), StudyAnswer)
 
 
 @register_aliased(router, "PUT PATCH", ITEM, response_model=StudyAnswer, responses=refusals(404, 412, 422))
