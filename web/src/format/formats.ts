@@ -21,6 +21,8 @@ export interface Formats {
   /** Weekday of ISO 8601, 1 is Monday. */
   weekday: (weekday: number, width?: "long" | "short") => string;
   monthName: (month: number) => string;
+  /** An hour of the day, 0 to 23, as on a clock. */
+  hour: (hour: number) => string;
   /** An instant in a time zone. */
   instant: (instant: string, timezone?: string) => string;
   count: (value: number) => string;
@@ -73,6 +75,8 @@ export function makeFormats(locale: string): Formats {
     dates({ weekday: "short" }),
     dates({ month: "long" }),
   ];
+  const daysCount = new Intl.NumberFormat(locale, { style: "unit", unit: "day", maximumFractionDigits: 2 });
+  const clockHour = dates({ hour: "numeric", minute: "2-digit" });
   const list = new Intl.ListFormat(locale, { type: "conjunction" });
 
   function moneyFormats(currency: string): [Intl.NumberFormat, Intl.NumberFormat] {
@@ -99,6 +103,7 @@ export function makeFormats(locale: string): Formats {
       if (unit === "EUR") return moneyFormats(currency)[0].format(value);
       if (unit === "1") return percent.format(value);
       if (unit === "s") return exactDuration(value, number);
+      if (unit === "d") return daysCount.format(value);
       if (unit === "m") return value < 1000 ? `${number.format(value)} m` : `${number.format(value / 1000)} km`;
       return number.format(value);
     },
@@ -107,6 +112,7 @@ export function makeFormats(locale: string): Formats {
       if (unit === "EUR") return moneyFormats(currency)[1].format(value);
       if (unit === "1") return shortPercent.format(value);
       if (unit === "s") return duration(value);
+      if (unit === "d") return daysCount.format(value);
       if (unit === "m") return value < 1000 ? `${compact.format(value)} m` : `${compact.format(value / 1000)} km`;
       return compact.format(value);
     },
@@ -122,6 +128,7 @@ export function makeFormats(locale: string): Formats {
     weekday: (weekday, width = "long") =>
       (width === "long" ? longWeekday : shortWeekday).format(Date.UTC(2024, 0, weekday)), // 1 January 2024 is a Monday
     monthName: (index) => monthName.format(Date.UTC(2024, index - 1, 1)),
+    hour: (hour) => clockHour.format(Date.UTC(2024, 0, 1, hour)),
     instant: (instant, timezone) =>
       new Intl.DateTimeFormat(locale, {
         dateStyle: "medium",

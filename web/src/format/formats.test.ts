@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+
+import { makeFormats } from "./formats";
+
+const english = makeFormats("en-GB");
+const french = makeFormats("fr-FR");
+/** Spaces of French numbers are narrow and do not break; tests write them as plain ones. */
+const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, " ");
+
+describe("exact values", () => {
+  it.each([
+    [1234567.5, "n", "1,234,567.5", "1 234 567,5"],
+    [1234.5, "EUR", "€1,234.50", "1 234,50 €"],
+    [0.12345, "1", "12.35%", "12,35 %"],
+    [3725, "s", "1 h 02 min", "1 h 02 min"],
+    [125, "s", "2 min 05 s", "2 min 05 s"],
+    [1500, "m", "1.5 km", "1,5 km"],
+    [null, "n", "–", "–"],
+  ])("%s %s", (value, unit, expectedEnglish, expectedFrench) => {
+    expect(plain(english.exact(value, unit))).toBe(expectedEnglish);
+    expect(plain(french.exact(value, unit))).toBe(expectedFrench);
+  });
+
+  it("uses the currency of the application", () => {
+    expect(english.exact(12, "EUR", "GBP")).toBe("£12.00");
+  });
+});
+
+describe("short values have three significant digits", () => {
+  it.each([
+    [1234567, "n", "1.23m"],
+    [5833, "n", "5.83k"],
+    [12, "n", "12"],
+    [0.12345, "1", "12.3%"],
+    [3725, "s", "1 h 02"],
+    [59.6, "s", "1 min"],
+    [45, "s", "45 s"],
+  ])("%s %s", (value, unit, expected) => {
+    expect(english.short(value, unit).toLowerCase()).toBe(expected);
+  });
+});
+
+it("signs changes, and gives those of rates in points", () => {
+  expect(english.change(0.1234, "relative")).toBe("+12.3%");
+  expect(english.change(-0.5, "relative")).toMatch(/^[-−]50%$/);
+  expect(english.change(0, "relative")).toBe("0%");
+  expect(english.change(0.0123, "difference")).toBe("+1.23");
+  expect(english.change(null, "relative")).toBe("–");
+});
+
+it("names weekdays from Monday, and days of the calendar", () => {
+  expect(english.weekday(1)).toBe("Monday");
+  expect(french.weekday(7)).toBe("dimanche");
+  expect(french.day("2026-03-29")).toBe("29 mars 2026");
+});
