@@ -79,7 +79,9 @@ def local_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
 def empty_names(source: str) -> list[str]:
     """Return the empty names of a file that live long, each once with its line."""
     tree = ast.parse(source)
-    names = {*lasting_names(tree), *local_names(tree)}
+    names = set(lasting_names(tree))
+    if any(isinstance(node, ast.Name) and is_empty(node.id) for node in ast.walk(tree)):
+        names.update(local_names(tree))  # which walks through each function again
     return [f"{line}: {name}" for line, name in sorted(names) if is_empty(name)]
 
 

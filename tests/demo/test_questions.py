@@ -20,7 +20,7 @@ from tests.by_hand.question import Question, only
 from tests.by_hand.results import round_exactly
 from tests.demo.filled_demo import UNTIL, FilledDemo
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 ZONE = ZoneInfo("Europe/Paris")
 FIRST = UNTIL - timedelta(days=52 * 7 - 1)
