@@ -193,7 +193,7 @@ export const en = {
     groups: "Groups of sites",
     groupBy: "Group sites by",
     order: "Order",
-    orders: { "-value": "Highest", "-change": "Top", change: "Flop" },
+    orders: { "-value": "Highest", "-change": "Rising", change: "Falling" },
     change: "Change",
     byOf: (figure: string, group: string) => `${figure} by ${group}`,
     limitTo: (name: string) => `Show only ${name}`,

@@ -194,7 +194,7 @@ export const fr: Texts = {
     groups: "Groupes de sites",
     groupBy: "Regrouper les sites par",
     order: "Ordre",
-    orders: { "-value": "Plus élevés", "-change": "Hausses", change: "Baisses" },
+    orders: { "-value": "Plus élevés", "-change": "En hausse", change: "En baisse" },
     change: "Évolution",
     byOf: (figure, group) => `${figure} par ${group}`,
     limitTo: (name) => `Voir seulement ${name}`,

@@ -5,7 +5,6 @@ import {
   GridComponent,
   LegendComponent,
   LegendScrollComponent,
-  MarkAreaComponent,
   TooltipComponent,
   VisualMapContinuousComponent,
 } from "echarts/components";
@@ -21,7 +20,6 @@ echarts.use([
   LegendComponent,
   LegendScrollComponent,
   LineChart,
-  MarkAreaComponent,
   SVGRenderer,
   TooltipComponent,
   VisualMapContinuousComponent,

@@ -56,10 +56,11 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
   const { formats, theme, texts } = context;
   const isLine = spec.kind === "line";
   const isFlat = spec.isHorizontal === true;
+  const hasCut = isLine && spec.buckets.some((bucket) => bucket.isCut);
   const buckets = {
     type: "category" as const,
     data: spec.buckets.map((bucket) => bucket.label),
-    boundaryGap: !isLine,
+    boundaryGap: !isLine || hasCut, // hatched buckets need their width
     inverse: isFlat,
     axisLabel: {
       color: theme.muted,
@@ -83,7 +84,7 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
       data: spec.series.map((series) => series.name),
     },
     xAxis: isFlat ? { ...values, splitNumber: Math.max(2, Math.min(6, Math.floor(context.width / 140))) } : buckets,
-    yAxis: isFlat ? buckets : values,
+    yAxis: isFlat ? buckets : hasCut ? [values, { type: "value", min: 0, max: 1, show: false }] : values,
     tooltip: {
       trigger: "axis",
       axisPointer: { type: isLine ? "line" : "shadow" },
@@ -91,52 +92,55 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
       formatter: (items: unknown) => {
         const rows = items as { dataIndex: number; seriesIndex: number; value: number | null; marker: unknown }[];
         const bucket = spec.buckets[rows[0]?.dataIndex ?? 0];
-        const lines = rows.map(({ seriesIndex, dataIndex }) => {
+        const lines = rows.flatMap(({ seriesIndex, dataIndex }) => {
           const series = spec.series[seriesIndex];
-          const label = series?.labels?.[dataIndex];
-          const value = formats.exact(series?.values[dataIndex], spec.unit, spec.currency);
-          return `${series?.name ?? ""}${label ? ` (${label})` : ""}: ${value}`;
+          if (!series) return []; // the hatched areas
+          const label = series.labels?.[dataIndex];
+          const value = formats.exact(series.values[dataIndex], spec.unit, spec.currency);
+          return [`${series.name}${label ? ` (${label})` : ""}: ${value}`];
         });
         const head = `${bucket?.title ?? bucket?.label ?? ""}${bucket?.isCut ? ` (${texts.cut})` : ""}`;
         return [head, ...lines].join("\n");
       },
     },
-    series: spec.series.map((series) => {
-      const colour = theme.categories[series.colour % theme.categories.length] ?? theme.text;
-      const base = { name: series.name, data: series.values, itemStyle: { color: colour } };
-      if (isLine)
+    series: [
+      ...spec.series.map((series) => {
+        const colour = theme.categories[series.colour % theme.categories.length] ?? theme.text;
+        const base = { name: series.name, data: series.values, itemStyle: { color: colour } };
+        if (isLine)
+          return {
+            ...base,
+            type: "line",
+            symbol: "circle",
+            symbolSize: 5,
+            showSymbol: spec.buckets.length < 40 && !series.isCompared,
+            connectNulls: false,
+            lineStyle: {
+              color: colour,
+              width: series.isCompared ? 1.5 : 2,
+              type: series.isCompared ? "dashed" : "solid",
+              opacity: series.isCompared ? 0.6 : 1,
+            },
+            z: series.isCompared ? 1 : 2,
+          };
         return {
           ...base,
-          type: "line",
-          symbol: "circle",
-          symbolSize: 5,
-          showSymbol: spec.buckets.length < 40 && !series.isCompared,
-          connectNulls: false,
-          lineStyle: {
-            color: colour,
-            width: series.isCompared ? 1.5 : 2,
-            type: series.isCompared ? "dashed" : "solid",
-            opacity: series.isCompared ? 0.6 : 1,
-          },
-          z: series.isCompared ? 1 : 2,
-          ...cutAreas(spec, series.isCompared ?? false, theme),
+          type: "bar",
+          ...(spec.kind === "stacked" && !series.isCompared ? { stack: "all" } : {}),
+          barGap: "10%",
+          barMaxWidth: isFlat ? 28 : 56,
+          data: series.values.map((value, index) => ({
+            value,
+            itemStyle: {
+              color: colour,
+              opacity: series.isCompared ? 0.45 : 1,
+              ...(spec.buckets[index]?.isCut ? { decal: hatching(theme) } : {}),
+            },
+          })),
         };
-      return {
-        ...base,
-        type: "bar",
-        ...(spec.kind === "stacked" && !series.isCompared ? { stack: "all" } : {}),
-        barGap: "10%",
-        barMaxWidth: isFlat ? 28 : 56,
-        data: series.values.map((value, index) => ({
-          value,
-          itemStyle: {
-            color: colour,
-            opacity: series.isCompared ? 0.45 : 1,
-            ...(spec.buckets[index]?.isCut ? { decal: hatching(theme) } : {}),
-          },
-        })),
-      };
-    }),
+      }),
+      ...(hasCut ? [cutAreas(spec, theme)] : []),
+    ],
   };
 }
 
@@ -144,17 +148,17 @@ function hatching(theme: PlotTheme) {
   return { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 4], rotation: Math.PI / 4, color: theme.surface };
 }
 
-/** Hatched areas behind the buckets that are not complete. */
-function cutAreas(spec: SeriesPlot, isCompared: boolean, theme: PlotTheme) {
-  if (isCompared) return {};
-  const areas = spec.buckets.flatMap((bucket, index) =>
-    bucket.isCut
-      ? [[{ xAxis: Math.max(0, index - 0.5) }, { xAxis: Math.min(spec.buckets.length - 1, index + 0.5) }]]
-      : [],
-  );
-  if (!areas.length) return {};
-  const itemStyle = { color: theme.border, opacity: 0.5, decal: hatching(theme) };
-  return { markArea: { silent: true, itemStyle, data: areas } };
+/** Hatched areas behind the buckets of lines that are not complete: bars on an axis of their own. */
+function cutAreas(spec: SeriesPlot, theme: PlotTheme) {
+  return {
+    type: "bar",
+    yAxisIndex: 1,
+    barWidth: "100%",
+    silent: true,
+    z: 0,
+    itemStyle: { color: theme.border, opacity: 0.6, decal: hatching(theme) },
+    data: spec.buckets.map((bucket) => (bucket.isCut ? 1 : null)),
+  };
 }
 
 function heatOptions(spec: HeatPlot, { formats, theme, texts, width }: Context): EChartsCoreOption {

@@ -59,8 +59,8 @@ function add(left: number | null, right: number | null): number | null {
 /**
  * Return a row from the leaves of the three KPIs.
  *
- * Credits of offline and online visits are about different visits, so that they add up. The cost per visit is that of both
- * sums; without a model, it is the KPI of that name.
+ * Credits of offline and online visits are about different visits, so that they add up. The cost per visit is the ratio of
+ * sums.
  */
 function makeRow(
   names: Pick<CampaignRow, "id" | "key" | "name">,
@@ -104,5 +104,8 @@ export function readCampaignRows(
     return makeRow(names, performance?.[id]?.all, offline?.[id]?.all, online?.[id]?.all, model);
   });
   const whole = makeRow({ id: "", key: "", name: wholeName }, wholePerformance, wholeOffline, wholeOnline, model);
-  return { rows, total: { ...whole, costPerVisit: readField(wholePerformance, "costByVisit") } };
+  // under a filter on campaigns a model has their part of the visits only, and the KPI is about all visits they led to
+  const isWholeCredited = whole.visits === whole.credits.participation;
+  const costPerVisit = isWholeCredited ? readField(wholePerformance, "costByVisit") : whole.costPerVisit;
+  return { rows, total: { ...whole, costPerVisit } };
 }

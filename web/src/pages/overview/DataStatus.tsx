@@ -47,9 +47,9 @@ export function DataStatus({
 
   return (
     <div class="overview-status stack">
-      <p class="row">
+      <div class="row">
         {latest ? (
-          <>
+          <p class="overview-data">
             {isLate ? <TriangleAlert size={16} aria-hidden="true" /> : <CircleCheck size={16} aria-hidden="true" />}
             <span>
               {latestDays.length === 1
@@ -58,10 +58,10 @@ export function DataStatus({
                     [...sources].map(([name, day]) => texts.overview.kindUpTo(name, formats.weekdayDay(day))),
                   )}
               {". "}
-              {isLate ? texts.overview.yesterdayMissing : texts.overview.yesterdayIn}
+              {isLate ? texts.overview.yesterdayMissing : texts.overview.yesterdayIn}{" "}
+              <Link href={pagePath(key, "data") + keptQuery(params)}>{texts.frame.data}</Link>
             </span>
-            <Link href={pagePath(key, "data") + keptQuery(params)}>{texts.frame.data}</Link>
-          </>
+          </p>
         ) : (
           <span>&nbsp;</span>
         )}
@@ -75,7 +75,7 @@ export function DataStatus({
               : texts.overview.comparedWith(`${formats.shortDay(comparison.from)} – ${formats.day(comparison.until)}`)}
           </span>
         ) : null}
-      </p>
+      </div>
       {hasNothing && lastDay ? (
         <Notice>
           {texts.overview.nothingInPeriod}{" "}

@@ -4,27 +4,26 @@ import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
 import { Plot } from "~/plots/Plot";
 import type { SeriesPlot } from "~/plots/spec";
-import { comparedLabels, type Grain, type KnownDays, makeBuckets, parseGrain, possibleGrains } from "~/plots/timeline";
+import { comparedLabels, parseGrain, possibleGrains } from "~/plots/timeline";
 import { useQuery } from "~/state/location";
 import { Skeleton } from "~/ui/Loading";
 import { Notice } from "~/ui/Notice";
 import { Segmented } from "~/ui/Segmented";
 
-import { type Answers, type Figure, findElement, measureOf } from "./figures";
+import type { Answers, TimedFigure } from "./figures";
 import { figureName } from "./names";
 
 const HEIGHT = 320;
 const FEWEST_OF_LINE = 4; // fewer values are bars
 
 interface Props {
-  figure: Figure | undefined;
+  figure: TimedFigure | undefined;
   answers: Answers;
-  known: ReadonlyMap<string, KnownDays>;
   isLoading: boolean;
 }
 
 /** The chosen figure over time, with the other period behind it. */
-export function FigurePlot({ figure, answers, known, isLoading }: Props) {
+export function FigurePlot({ figure, answers, isLoading }: Props) {
   const { texts } = useLanguage();
   const { days } = useApplication();
   const [params, change] = useQuery();
@@ -44,29 +43,18 @@ export function FigurePlot({ figure, answers, known, isLoading }: Props) {
           />
         ) : null}
       </div>
-      {figure ? <Timeline figure={figure} answers={answers} known={known} /> : <Skeleton height={HEIGHT} />}
+      {figure ? <Timeline figure={figure} answers={answers} /> : <Skeleton height={HEIGHT} />}
     </section>
   );
 }
 
-function Timeline({ figure, answers, known }: { figure: Figure } & Pick<Props, "answers" | "known">) {
+function Timeline({ figure, answers }: { figure: TimedFigure; answers: Answers }) {
   const { texts, formats } = useLanguage();
-  const { today, currency, weekStart } = useApplication();
-  const answer = answers[figure.module];
-  const knownDays = known.get(`${figure.module} ${measureOf(figure)}`);
-  const notes = (answer?.meta.notes ?? []).filter(({ code }) => code !== "incomplete_comparison");
+  const { currency, weekStart } = useApplication();
+  const notes = (answers[figure.module]?.meta.notes ?? []).filter(({ code }) => code !== "incomplete_comparison");
 
-  const spec = useMemo<SeriesPlot | undefined>(() => {
-    const element = findElement(answer, figure.kpi);
-    if (!answer || !element) return undefined;
-    const grain = element.granularity as Grain;
-    const starts = answer.meta.buckets?.[grain] ?? [];
-    const buckets = makeBuckets(
-      { starts, cut: answer.meta.cut?.[grain] ?? [], grain },
-      { days: { from: String(answer.meta["from"]), to: String(answer.meta["to"]) }, today, known: knownDays },
-      formats,
-    );
-    const { comparison, compared } = figure;
+  const spec = useMemo<SeriesPlot>(() => {
+    const { comparison, compared, buckets, grain } = figure;
     return {
       kind: buckets.length < FEWEST_OF_LINE ? "bar" : "line",
       title: figureName(figure, texts.overview),
@@ -76,7 +64,7 @@ function Timeline({ figure, answers, known }: { figure: Figure } & Pick<Props, "
       series: [
         {
           name: texts.overview.thisPeriod,
-          values: figure.values.map((value, index) => (buckets[index]?.isAhead ? null : value)),
+          values: figure.values,
           colour: 0,
         },
         ...(comparison && compared
@@ -92,9 +80,7 @@ function Timeline({ figure, answers, known }: { figure: Figure } & Pick<Props, "
           : []),
       ],
     };
-  }, [answer, figure, knownDays, today, currency, weekStart, texts, formats]);
-
-  if (!spec) return <Skeleton height={HEIGHT} />;
+  }, [figure, currency, weekStart, texts, formats]);
   const cut = spec.buckets.filter(({ isCut }) => isCut);
   return (
     <>

@@ -13,7 +13,7 @@ import { FigurePlot } from "./FigurePlot";
 import { FIGURES } from "./figures";
 import { HourHeat } from "./HourHeat";
 import { SiteRanking } from "./SiteRanking";
-import { useFigures, useKnownDays } from "./useFigures";
+import { useFigures } from "./useFigures";
 
 import "./overview.css";
 
@@ -23,12 +23,10 @@ export function OverviewPage() {
   const { days } = useApplication();
   const [params] = useQuery();
   const grain = parseGrain(params.get("grain"), days);
-  const { figures, answers, isLoading, isSlow, errors, reload, cancel } = useFigures(grain);
+  const { figures, answers, known, isLoading, isSlow, errors, reload, cancel } = useFigures(grain);
   const chosen = FIGURES.find((id) => id === params.get("figure")) ?? FIGURES[0];
   const figure = figures.find(({ id }) => id === chosen);
   const visits = figures.find(({ id }) => id === "visits");
-  const modules = [...new Set(figures.map(({ module }) => module))];
-  const known = useKnownDays(modules);
 
   const isEmpty = Object.values(answers).some(({ meta }) => meta["freshness"] === null);
   if (isEmpty) return <EmptyApplication />;
@@ -42,7 +40,7 @@ export function OverviewPage() {
         </Notice>
       ) : null}
       <FigureCards figures={figures} chosen={chosen} isLoading={isLoading} />
-      <FigurePlot figure={figure} answers={answers} known={known} isLoading={isLoading} />
+      <FigurePlot figure={figure} answers={answers} isLoading={isLoading} />
       <SiteRanking figure={figure && figure.source !== "total" ? figure : visits} />
       <CampaignSummary />
       <HourHeat figure={visits} />

@@ -44,6 +44,8 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
       : null;
   const remote = useAnswer(figure?.module ?? "performance", question);
   const sort = params.get("sort") ?? "-value";
+  const isCount = figure?.id === "visits" || figure?.id === "visitors" || figure?.id === "sales";
+  const options = { unknownName: texts.common.unknown, missing: isCount ? (0 as const) : null };
   const name = figure ? figureName(figure, texts.overview) : "";
 
   return (
@@ -67,7 +69,7 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
             <Ranking
               caption={texts.overview.byOf(name, texts.overview.sites)}
               head={texts.filters.sites}
-              rows={readRows(answer, "sites", texts.common.unknown)}
+              rows={readRows(answer, "sites", options)}
               figure={figure}
               filter="sites"
               sort={sort}
@@ -102,7 +104,7 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
               <Ranking
                 caption={texts.overview.byOf(name, filterName(grouping.name, texts.filters))}
                 head={filterName(grouping.name, texts.filters)}
-                rows={readRows(answer, grouping.name, texts.common.unknown)}
+                rows={readRows(answer, grouping.name, options)}
                 figure={figure}
                 filter={grouping.name}
                 sort={sort}

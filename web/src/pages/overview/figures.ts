@@ -1,7 +1,7 @@
 /** The six figures of the overview, and which module gives each: that depends on what data an application has. */
 import type { Answer, Comparison, Element, Leaf, Module, Param, Values } from "~/api/questions";
 import type { Unit } from "~/format/formats";
-import type { Grain } from "~/plots/timeline";
+import type { Grain, TimeBucket } from "~/plots/timeline";
 
 export const FIGURES = ["visits", "visitors", "dwell", "sales", "conversion", "cost"] as const;
 export type FigureId = (typeof FIGURES)[number];
@@ -80,6 +80,12 @@ export interface Figure extends Definition {
   values: (number | null)[];
   compared: (number | null)[] | undefined;
   comparison: Comparison | undefined;
+}
+
+/** A figure with its buckets; values of buckets that are ahead are unknown instead of 0. */
+export interface TimedFigure extends Figure {
+  grain: Grain;
+  buckets: TimeBucket[];
 }
 
 export type Answers = Partial<Record<Module, Answer>>;

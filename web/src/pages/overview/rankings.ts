@@ -12,8 +12,16 @@ export interface RankedRow {
   changed: number | null;
 }
 
-/** Return the rows of an element by a scope; those of the other period only have no value. */
-export function readRows(answer: Answer, scope: string, unknownName: string): RankedRow[] {
+/**
+ * Return the rows of an element by a scope, those of the other period only, too.
+ *
+ * `missing`: the value of what has no data, 0 for counts and null for averages.
+ */
+export function readRows(
+  answer: Answer,
+  scope: string,
+  { unknownName, missing }: { unknownName: string; missing: 0 | null },
+): RankedRow[] {
   const element = answer.results.find((one) => one.scope === scope);
   if (!element) return [];
   const now = element.data as Groups;
@@ -28,7 +36,7 @@ export function readRows(answer: Answer, scope: string, unknownName: string): Ra
       id,
       key: key ?? id,
       name: name ?? key ?? (id === "unknown" ? unknownName : id),
-      value: typeof value === "number" ? value : null,
+      value: typeof value === "number" ? value : value === undefined ? missing : null,
       changed: typeof changed === "number" ? changed : null,
     };
   });

@@ -1,8 +1,12 @@
+import { useMemo } from "preact/hooks";
+
 import type { ApiError } from "~/api/errors";
-import type { Answer, Days, Module } from "~/api/questions";
+import type { Answer, Module, Question } from "~/api/questions";
 import type { Remote } from "~/api/useRemote";
 import { useApplication } from "~/application";
-import { type Grain, type KnownDays, readKnownDays } from "~/plots/timeline";
+import type { Formats } from "~/format/formats";
+import { useLanguage } from "~/i18n/language";
+import { type Grain, type KnownDays, makeBuckets, readKnownDays } from "~/plots/timeline";
 import { addDays } from "~/state/period";
 import { useAnswer } from "~/useAnswer";
 
@@ -13,16 +17,21 @@ import {
   type Figure,
   figureParams,
   FIGURES,
+  findElement,
+  measureOf,
   MEASURES,
   needsPanel,
+  type TimedFigure,
 } from "./figures";
 
 const RECENT_D = 60;
 const MOST_D = 3600; // a question can have 3,660 days
 
 export interface FiguresRemote {
-  figures: Figure[];
+  figures: TimedFigure[];
   answers: Answers;
+  /** Days with data, by module and KPI. */
+  known: ReadonlyMap<string, KnownDays>;
   isLoading: boolean;
   isSlow: boolean;
   errors: ApiError[];
@@ -32,24 +41,44 @@ export interface FiguresRemote {
 
 /** Ask for the six figures: one question to each module, to that of the panel only if the others lack something. */
 export function useFigures(grain: Grain): FiguresRemote {
+  const { formats } = useLanguage();
+  const { today } = useApplication();
   const performance = useAnswer("performance", { params: figureParams("performance", grain) });
   const presence = useAnswer("presence", { params: figureParams("presence", grain) });
   const conversion = useAnswer("conversion", { params: figureParams("conversion", grain) });
-  const measured = keepAnswers({ performance: performance.data, presence: presence.data });
   const hasMeasured = !performance.isLoading && !presence.isLoading;
-  const isPanelAsked = hasMeasured && needsPanel(measured);
+  const isPanelAsked =
+    hasMeasured && needsPanel(keepAnswers({ performance: performance.data, presence: presence.data }));
   const panel = useAnswer("geo-marketing", isPanelAsked ? { params: figureParams("geo-marketing", grain) } : null);
 
-  const answers: Answers = keepAnswers({ ...measured, conversion: conversion.data, "geo-marketing": panel.data });
-  const visits = chooseFigure("visits", answers);
-  const figures = FIGURES.flatMap((id) => {
-    const figure = id === "cost" ? chooseCost(answers, visits) : chooseFigure(id, answers);
-    return figure ? [figure] : [];
-  });
+  const answers = useMemo(
+    () =>
+      keepAnswers({
+        performance: performance.data,
+        presence: presence.data,
+        conversion: conversion.data,
+        "geo-marketing": panel.data,
+      }),
+    [performance.data, presence.data, conversion.data, panel.data],
+  );
+  const figures = useMemo(() => {
+    const visits = chooseFigure("visits", answers);
+    return FIGURES.flatMap((id) => {
+      const figure = id === "cost" ? chooseCost(answers, visits) : chooseFigure(id, answers);
+      return figure ? [figure] : [];
+    });
+  }, [answers]);
+  const known = useKnownDays(figures.map(({ module }) => module));
+  const timed = useMemo(
+    () => figures.map((figure) => addBuckets(figure, answers, { known, today, formats })),
+    [figures, answers, known, today, formats],
+  );
+
   const remotes: Remote<Answer>[] = [performance, presence, conversion, panel];
   return {
-    figures,
+    figures: timed,
     answers,
+    known,
     isLoading: remotes.some((remote) => remote.isLoading),
     isSlow: remotes.some((remote) => remote.isSlow),
     errors: remotes.flatMap((remote) => (remote.error ? [remote.error] : [])),
@@ -66,27 +95,47 @@ function keepAnswers(answers: Partial<Record<Module, Answer | undefined>>): Answ
   return Object.fromEntries(Object.entries(answers).filter(([, answer]) => answer !== undefined)) as Answers;
 }
 
-/** Ask on which days modules have data, whatever the filters; the last 60 days and those of the period. */
-export function useKnownDays(modules: readonly Module[]): ReadonlyMap<string, KnownDays> {
+function addBuckets(
+  figure: Figure,
+  answers: Answers,
+  { known, today, formats }: { known: ReadonlyMap<string, KnownDays>; today: string; formats: Formats },
+): TimedFigure {
+  const answer = answers[figure.module];
+  const grain = (findElement(answer, figure.kpi)?.granularity ?? "day") as Grain;
+  const buckets = makeBuckets(
+    { starts: answer?.meta.buckets?.[grain] ?? [], cut: answer?.meta.cut?.[grain] ?? [], grain },
+    {
+      days: { from: String(answer?.meta["from"]), to: String(answer?.meta["to"]) },
+      today,
+      known: known.get(`${figure.module} ${measureOf(figure)}`),
+    },
+    formats,
+  );
+  const values = figure.values.map((value, index) => (buckets[index]?.isAhead ? null : value));
+  return { ...figure, values, buckets, grain };
+}
+
+/** Ask on which days modules have data, whatever the filters: by module and KPI, the last 60 days and the period. */
+function useKnownDays(modules: readonly Module[]): ReadonlyMap<string, KnownDays> {
   const { days, today } = useApplication();
   const recent = addDays(today, -RECENT_D);
   const first = days.from < recent ? days.from : recent;
   const earliest = addDays(today, -MOST_D);
-  const asked: Days = { from: first < earliest ? earliest : first, to: today };
-  const known = new Map<string, KnownDays>();
-  const ask = (module: Module) => ({
-    params: MEASURES[module].map((kpi) => ({ kpi, granularity: "day" as const })),
-  });
-  const options = { compared: false, filtered: false, days: asked };
-  const answers: [Module, Remote<Answer>][] = [
-    ["performance", useAnswer("performance", modules.includes("performance") ? ask("performance") : null, options)],
-    ["presence", useAnswer("presence", modules.includes("presence") ? ask("presence") : null, options)],
-    [
-      "geo-marketing",
-      useAnswer("geo-marketing", modules.includes("geo-marketing") ? ask("geo-marketing") : null, options),
-    ],
-  ];
-  for (const [module, { data }] of answers)
-    if (data) for (const kpi of MEASURES[module]) known.set(`${module} ${kpi}`, readKnownDays(data, kpi));
-  return known;
+  const options = {
+    compared: false,
+    filtered: false,
+    days: { from: first < earliest ? earliest : first, to: today },
+  };
+  const makeQuestion = (module: Module): Question | null =>
+    modules.includes(module) ? { params: MEASURES[module].map((kpi) => ({ kpi, granularity: "day" })) } : null;
+  const { data: performance } = useAnswer("performance", makeQuestion("performance"), options);
+  const { data: presence } = useAnswer("presence", makeQuestion("presence"), options);
+  const { data: panel } = useAnswer("geo-marketing", makeQuestion("geo-marketing"), options);
+  return useMemo(() => {
+    const known = new Map<string, KnownDays>();
+    const answers = keepAnswers({ performance, presence, "geo-marketing": panel });
+    for (const [module, answer] of Object.entries(answers) as [Module, Answer][])
+      for (const kpi of MEASURES[module]) known.set(`${module} ${kpi}`, readKnownDays(answer, kpi));
+    return known;
+  }, [performance, presence, panel]);
 }
