@@ -19,25 +19,23 @@ export function PeriodPicker() {
   const shown = `${formats.shortDay(days.from)} – ${formats.day(days.to)}`;
   return (
     <div class="period-picker">
-      <label>
-        <span class="visually-hidden">{texts.frame.period}</span>
-        <select
-          class="select"
-          value={typeof period === "string" ? period : CUSTOM}
-          onChange={(event) => {
-            const value = event.currentTarget.value;
-            if (value === CUSTOM) setChoosing("period");
-            else setPeriod(value as Preset);
-          }}
-        >
-          {PRESETS.map((preset) => (
-            <option key={preset} value={preset}>
-              {texts.frame.presets[preset]}
-            </option>
-          ))}
-          <option value={CUSTOM}>{typeof period === "string" ? texts.frame.custom : shown}</option>
-        </select>
-      </label>
+      <select
+        class="select"
+        aria-label={texts.frame.period}
+        value={typeof period === "string" ? period : CUSTOM}
+        onChange={(event) => {
+          const value = event.currentTarget.value;
+          if (value === CUSTOM) setChoosing("period");
+          else setPeriod(value as Preset);
+        }}
+      >
+        {PRESETS.map((preset) => (
+          <option key={preset} value={preset}>
+            {texts.frame.presets[preset]}
+          </option>
+        ))}
+        <option value={CUSTOM}>{typeof period === "string" ? texts.frame.custom : shown}</option>
+      </select>
       <button
         type="button"
         class="period-days"
@@ -47,10 +45,13 @@ export function PeriodPicker() {
       >
         <time dateTime={`${days.from}/${days.to}`}>{shown}</time>
       </button>
-      <label class="period-comparison">
-        <span class="muted">{texts.frame.comparison}</span>
+      <div class="period-comparison">
+        <span class="muted" aria-hidden="true">
+          {texts.frame.comparison}
+        </span>
         <select
           class="select"
+          aria-label={texts.frame.comparison}
           value={typeof comparison === "string" ? comparison : CUSTOM}
           onChange={(event) => {
             const value = event.currentTarget.value;
@@ -69,7 +70,7 @@ export function PeriodPicker() {
               : `${formats.shortDay(comparison.from)} – ${formats.day(comparison.to)}`}
           </option>
         </select>
-      </label>
+      </div>
       {choosing ? (
         <DaysDialog
           title={choosing === "period" ? texts.frame.period : texts.frame.comparison}
