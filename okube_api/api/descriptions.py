@@ -12,7 +12,8 @@ Percent-encode keys in paths, with `/` as `%2F`. In paths without an application
 **Aliases.** `/applications/{application}` is also `/a/{application}`, and `/sites/{site}` is also `/s/{site}`. Each
 operation lists its other paths under `x-aliases`.
 
-**Lists** are answered page by page (`page`, `per_page`), or completely as CSV with `Accept: text/csv`.
+**Lists** are answered page by page (`page`, `per_page`), or completely as a file with `format=csv`, `xlsx` or
+`parquet`, and places with `geojson`, or with its media type in `Accept`.
 
 **Updates** change only the fields in the body; `null` clears a field where null is allowed. Send the `ETag` that you
 have read as `If-Match`, so that two writers do not overwrite each other's changes.

@@ -21,6 +21,7 @@ MEDIA_TYPES: Mapping[FileFormat, tuple[str, ...]] = {
     FileFormat.CSV: CSV_MEDIA_TYPES,
     FileFormat.XLSX: ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",),
     FileFormat.PARQUET: ("application/vnd.apache.parquet",),
+    FileFormat.GEOJSON: ("application/geo+json",),
 }
 """The media types of each format; the first is that of an answer whose format `Accept` does not name."""
 
@@ -28,11 +29,14 @@ _SCHEMAS: Mapping[FileFormat, Mapping[str, str]] = {
     FileFormat.CSV: {"type": "string"},
     FileFormat.XLSX: {"type": "string", "format": "binary"},
     FileFormat.PARQUET: {"type": "string", "format": "binary"},
+    FileFormat.GEOJSON: {"type": "object"},
 }
 _CHARSETS = {"utf8": "utf-8", "iso-8859-1": "iso-8859-1", "windows-1252": "windows-1252"}
 
 TABLE_FORMATS = (FileFormat.CSV, FileFormat.XLSX, FileFormat.PARQUET)
 """The formats of tables, besides JSON."""
+PLACE_FORMATS = (*TABLE_FORMATS, FileFormat.GEOJSON)
+"""The formats of lists of places, besides JSON."""
 
 
 class ChosenFormat(NamedTuple):
@@ -47,6 +51,11 @@ class ChosenFormat(NamedTuple):
             return self
         file_format = FileFormat(requested)
         return ChosenFormat(file_format, MEDIA_TYPES[file_format][0])
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the format is another one than JSON."""
+        return self.file_format is not FileFormat.JSON
 
     def build_headers(self, name: str, encoding: str) -> dict[str, str]:
         """Return the headers of a file, whose name is `name` with the extension of the format."""
@@ -80,7 +89,13 @@ async def accept_table(request: Request) -> ChosenFormat:
     return negotiate_format(request)
 
 
+async def accept_places(request: Request) -> ChosenFormat:
+    """Return the format of a list of places that `Accept` prefers."""
+    return negotiate_format(request, PLACE_FORMATS)
+
+
 AcceptedTable = Annotated[ChosenFormat, Depends(accept_table)]
+AcceptedPlaces = Annotated[ChosenFormat, Depends(accept_places)]
 
 
 def describe_formats(description: str, formats: Iterable[FileFormat] = TABLE_FORMATS) -> dict[str, object]:

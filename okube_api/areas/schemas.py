@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from okube_api.kit.file_options import PlaceOptions
 from okube_api.kit.geometry_schema import GeometryAnswer
 from okube_api.kit.list_query import PageQuery
 from okube_api.kit.schemas import EMPTY_OBJECT, UNSET, Answer, Identifier, Instant, Text
@@ -24,7 +25,7 @@ class AreaAnswer(Answer):
     updated_at: Instant = Field(alias="updatedAt")
 
 
-class AreaQuery(PageQuery):
+class AreaQuery(PlaceOptions, PageQuery):
     """The filters of a list of areas."""
 
     q: Text = Field(UNSET, description="A text to search for in codes and names.")

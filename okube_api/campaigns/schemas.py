@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from okube_api.kit.application import Count
+from okube_api.kit.file_options import FileFormat, TableOptions
 from okube_api.kit.list_query import PageQuery
 from okube_api.kit.period_query import PeriodQuery
 from okube_api.kit.schemas import (
@@ -204,6 +205,9 @@ def render_extras(campaign: Json, *, with_extra: bool) -> Json:
     }
 
 
+_LIST_FORMATS = frozenset(FileFormat) - {FileFormat.GEOJSON}
+
+
 class CampaignQuery(PeriodQuery):
     """The filters of a list of campaigns."""
 
@@ -218,7 +222,11 @@ class CampaignQuery(PeriodQuery):
     levers: ReferenceFilter = Field(UNSET, description="Same as `lever`.")
     provider: Text = UNSET
     agency: Text = UNSET
-    format: Text = UNSET
+    format: Text = Field(
+        UNSET,
+        description="Campaigns with this format. The words `json`, `csv`, `xlsx` and `parquet` name the format of the "
+        "list instead: all matches as a file, or a page as JSON. With this filter, choose a file by `Accept`.",
+    )
     extra: Annotated[list[Text], Field(min_length=1, max_length=100)] = Field(
         UNSET, description="`name:value`, or `name` for any value.", examples=[["segment:vip"]]
     )
@@ -233,12 +241,19 @@ class CampaignQuery(PeriodQuery):
         """The fields with the first and the last day of the period."""
         return ("computedFrom", "computedTo") if self.period == "computed" else ("from", "to")
 
+    @property
+    def file_format(self) -> str | None:
+        """The format that the parameter `format` requests, if it does not filter campaigns by their format."""
+        return self.format if self.format in _LIST_FORMATS else None
+
     def to_condition(self) -> Condition:
         """Return the condition that a campaign is in the list; the route adds `sites` and levers.
 
         Raise Impossible when `from` is after `to`.
         """
         exact = {name: getattr(self, name) for name in ("provider", "agency", "format")}
+        if self.file_format is not None:
+            del exact["format"]
         return (
             super().to_condition()
             & self.match_period()
@@ -305,7 +320,7 @@ class LeverAnswer(Answer):
     updated_at: Instant = Field(alias="updatedAt")
 
 
-class LeverQuery(PageQuery):
+class LeverQuery(TableOptions, PageQuery):
     """The filters of a list of levers."""
 
     q: Text = Field(UNSET, description="A text to search for in names and keys.")

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from okube_api.kit.file_options import TableOptions
 from okube_api.kit.list_query import PageQuery, match_flag
 from okube_api.kit.schemas import UNSET, Answer, Identifier, Instant, Key, Text, UpdateBody
 from okube_api.kit.switches import Flag
@@ -43,7 +44,7 @@ class EquipmentAnswer(Answer):
     updated_at: Instant = Field(alias="updatedAt")
 
 
-class EquipmentQuery(PageQuery):
+class EquipmentQuery(TableOptions, PageQuery):
     """The filters of a list of equipments."""
 
     q: Text = Field(UNSET, description="A text to search for in names and keys.")

@@ -119,8 +119,38 @@ class CsvOptions(BaseModel):
             self.dates if "dates" in given else default.dates,
         )
 
+    @property
+    def file_format(self) -> str | None:
+        """The format that the parameter `format` requests; None without one."""
+        return None
+
     @model_validator(mode="after")
     def _check_decimal(self) -> Self:
         if self.csv_format.has_decimal_comma and self.csv_format.delimiter == ",":
             raise impossible_value("A decimal comma needs another 'delimiter', such as ';'.")
         return self
+
+
+FORMAT_DESCRIPTION = "All matches as a file, or a page as JSON; if absent, what `Accept` prefers."
+
+
+class TableOptions(CsvOptions):
+    """The parameters of a list that is also returned as a table."""
+
+    format: Literal["json", "csv", "xlsx", "parquet"] = Field(UNSET, description=FORMAT_DESCRIPTION)
+
+    @property
+    def file_format(self) -> str | None:
+        """The format that the parameter `format` requests; None without one."""
+        return self.format
+
+
+class PlaceOptions(CsvOptions):
+    """The parameters of a list of places, which is also returned as a table or a map."""
+
+    format: Literal["json", "csv", "xlsx", "parquet", "geojson"] = Field(UNSET, description=FORMAT_DESCRIPTION)
+
+    @property
+    def file_format(self) -> str | None:
+        """The format that the parameter `format` requests; None without one."""
+        return self.format

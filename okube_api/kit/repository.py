@@ -56,11 +56,13 @@ class Repository:
     """Reads and writes the documents of one collection.  Each domain has a subclass that names its collection.
 
     kind: what messages call a document.  key_field: the field that holds a document's keys, a text or a list of texts.
+    name_fields: by each field that holds an object of free-form names, the field that lists these names.
     """
 
     collection: ClassVar[Collection]
     kind: ClassVar[str]
     key_field: ClassVar[str] = "key"
+    name_fields: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store

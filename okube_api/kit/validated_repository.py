@@ -1,6 +1,6 @@
 """Base of the repositories whose documents are validated and normalised before they are stored."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
@@ -22,13 +22,9 @@ Raises refusals whose pointers start at the fields.
 
 
 class ValidatedRepository(Repository):
-    """Stores documents as `load_normalizer` returns them, and publishes changes of the `watched_fields`.
-
-    name_fields: by each field that holds an object of free-form names, the field that lists these names.
-    """
+    """Stores documents as `load_normalizer` returns them, and publishes changes of the `watched_fields`."""
 
     watched_fields: ClassVar[WatchedFields] = {}
-    name_fields: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, store: Store, clock: Clock, changes: ChangePublisher) -> None:
         super().__init__(store, clock)

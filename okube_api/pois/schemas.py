@@ -13,6 +13,7 @@ from okube_api.geo.geometry import (
     find_inner_point,
     read_geometry,
 )
+from okube_api.kit.file_options import PlaceOptions
 from okube_api.kit.geometry_schema import GeometryAnswer
 from okube_api.kit.list_query import ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
@@ -208,7 +209,7 @@ Cell = Annotated[
 ]
 
 
-class PoiQuery(ListQuery):
+class PoiQuery(PlaceOptions, ListQuery):
     """The filters of a list of points of interest."""
 
     name: Flag = Field(UNSET, description="Whether the point of interest has a name.")

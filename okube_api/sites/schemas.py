@@ -15,6 +15,7 @@ from pydantic import (
 
 from okube_api.geo.constants import MAX_CELLS, SITE_RADIUS_M
 from okube_api.geo.geometry import PLACE_BOUNDS, ImpossibleGeometry, UnreadableGeometry, read_geometry
+from okube_api.kit.file_options import PlaceOptions
 from okube_api.kit.geometry_schema import GEOMETRY_SCHEMA, GeometryAnswer
 from okube_api.kit.list_query import ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
@@ -312,7 +313,7 @@ class SiteAnswer(Answer):
 # -- lists -------------------------------------------------------------------------------------------------------
 
 
-class SiteQuery(ListQuery):
+class SiteQuery(PlaceOptions, ListQuery):
     """The filters of a list of sites."""
 
     name: Flag = Field(UNSET, description="Whether the site has a name.")

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
+from okube_api.kit.file_options import TableOptions
 from okube_api.kit.period_query import PeriodQuery
 from okube_api.kit.schemas import (
     EMPTY_OBJECT,
@@ -145,7 +146,7 @@ def _compute_status(study: Json, today: str) -> Status:
     return Status.READY if end is not None and end < today else Status.COLLECTING
 
 
-class StudyQuery(PeriodQuery):
+class StudyQuery(TableOptions, PeriodQuery):
     """The filters of a list of studies."""
 
     g: Switch = Field(False, description="Only studies without sites.")

@@ -38,13 +38,13 @@ class XlsxFile:
     """An XLSX file with one table.
 
     title: the name of the sheet.
-    sheet_rows: the most rows of a sheet, below its header.
+    sheet_rows: the most rows of a sheet, below its header; `SHEET_ROWS` if None.
     """
 
     def __init__(
-        self, file: BinaryIO, columns: Sequence[FileColumn], title: str, *, sheet_rows: int = SHEET_ROWS
+        self, file: BinaryIO, columns: Sequence[FileColumn], title: str, *, sheet_rows: int | None = None
     ) -> None:
-        self._columns, self._title, self._sheet_rows = columns, title, sheet_rows
+        self._columns, self._title, self._sheet_rows = columns, title, sheet_rows or SHEET_ROWS
         self._folder = TemporaryDirectory()
         self._book = xlsxwriter.Workbook(file, {"constant_memory": True, "tmpdir": self._folder.name})
         self._book.use_zip64()  # if a sheet is that large

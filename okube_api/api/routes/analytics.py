@@ -1,17 +1,14 @@
 """Questions over HTTP: for each module one endpoint about the sites of an application and one about a single site."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import IO, Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 from fastapi import APIRouter, Body, Depends, Path, Query
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from okube_api.analytics.answer_cache import CacheKey, RenderedAnswer
 from okube_api.analytics.kpis import list_kpi_records
@@ -41,6 +38,7 @@ from okube_api.api.access import (
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep, get_services
 from okube_api.api.file_format import AcceptedTable, ChosenFormat, describe_formats, negotiate_format
+from okube_api.api.file_response import TemporaryFileResponse
 from okube_api.api.openapi import refusals
 from okube_api.api.query_parameters import parse_query
 from okube_api.api.request_body import JSON, ParsedRequest, is_json
@@ -128,7 +126,6 @@ class QuestionRoute(JsonRoute):
 
 NOTES_HEADER = "X-Okube-Notes"
 """The header with the codes of the notes on an answer; `meta.notes` has the notes themselves."""
-_PART_BYTES = 262_144  # of a large answer, that are read at a time
 
 router = APIRouter(route_class=QuestionRoute, tags=["analytics"])
 
@@ -145,31 +142,6 @@ async def _respond_cached(key: CacheKey, request: Request) -> Response | None:
     if answer is None:
         return None
     return _build_response(answer, request, time.monotonic() + services.settings.query_timeout_s)
-
-
-class AnswerFileResponse(StreamingResponse):
-    """A large answer, sent from its file in parts.
-
-    If it is not sent by `deadline_s` (of `time.monotonic`), the connection is closed, which shows the client that the
-    answer is incomplete.
-    """
-
-    def __init__(self, file: IO[bytes], size: int, deadline_s: float, **options: Any) -> None:
-        super().__init__(self._read(), **options)
-        self.headers["Content-Length"] = str(size)
-        self._file, self._deadline_s = file, deadline_s
-
-    async def _read(self) -> AsyncIterator[bytes]:
-        while part := await asyncio.to_thread(self._file.read, _PART_BYTES):
-            yield part
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer."""
-        try:
-            async with asyncio.timeout(self._deadline_s - time.monotonic()):
-                await super().__call__(scope, receive, send)
-        finally:
-            self._file.close()
 
 
 def _build_response(answer: RenderedAnswer, request: Request, deadline_s: float) -> Response:
@@ -190,7 +162,7 @@ def _build_response(answer: RenderedAnswer, request: Request, deadline_s: float)
         headers["Content-Type"] = JSON
     if content.file is None:
         return Response(content.content, headers=headers)
-    return AnswerFileResponse(content.file, content.size, deadline_s, headers=headers)
+    return TemporaryFileResponse(content.file, content.size, deadline_s, headers=headers)
 
 
 # -- dependencies ------------------------------------------------------------------------------------------------

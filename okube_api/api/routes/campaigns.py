@@ -11,7 +11,7 @@ from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.bulk_body import OneOrMany, create_one_or_many
 from okube_api.api.container import Services, ServicesDep
 from okube_api.api.csv_import import Partial, TableSpec, import_table
-from okube_api.api.file_export import LIST_RESPONSE, export_list
+from okube_api.api.file_export import LIST_RESPONSE, export_list, open_list
 from okube_api.api.file_format import AcceptedTable
 from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
@@ -30,7 +30,6 @@ from okube_api.campaigns.schemas import (
 )
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
-from okube_api.kit.file_options import FileFormat
 from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET, UpdateBody
 from okube_api.kit.switches import Switch
@@ -81,12 +80,16 @@ CampaignToEdit = Annotated[ResourceAccess, Depends(load_campaign_to_edit)]
     router, "GET", LIST, response_model=Page[CampaignAnswer], responses={200: LIST_RESPONSE, **refusals(404, 422)}
 )
 async def list_campaigns(
-    query: Annotated[CampaignQuery, Query()], readable: Readable, services: ServicesDep, accepted: AcceptedTable
+    request: Request,
+    query: Annotated[CampaignQuery, Query()],
+    readable: Readable,
+    services: ServicesDep,
+    accepted: AcceptedTable,
 ) -> Response:
-    """List the campaigns of one application or of all that you may read, page by page or completely as CSV."""
+    """List the campaigns of one application or of all that you may read, page by page, or completely as a file."""
     where = await _build_condition(query, readable, services)
-    if accepted.file_format is not FileFormat.JSON:
-        return await export_list(services.campaigns, where, CampaignAnswer, chosen=accepted, query=query)
+    if (chosen := accepted.prefer(query.file_format)).is_file:
+        return await export_list(request, await open_list(services.campaigns, where, CampaignAnswer), chosen, query)
     page = await services.campaigns.find_page(where, query.paging)
     campaigns = [render_extras(campaign, with_extra=query.with_extra) for campaign in page.documents]
     return answer_page(DocumentPage(campaigns, page.total), query.paging, CampaignAnswer)

@@ -9,6 +9,8 @@ from starlette.responses import Response
 from okube_api.api.access import ResourceAccess, SiteInPath, SiteToRead, load_in_app
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep
+from okube_api.api.file_export import LIST_RESPONSE, export_list, open_list
+from okube_api.api.file_format import AcceptedTable
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
 from okube_api.auth.repository import Role
@@ -45,12 +47,20 @@ async def _load_equipment(services: Services, site: Json, id_or_key: str) -> Jso
     return equipment
 
 
-@register_aliased(router, "GET", LIST, response_model=Page[EquipmentAnswer], responses=refusals(404))
+@register_aliased(
+    router, "GET", LIST, response_model=Page[EquipmentAnswer], responses={200: LIST_RESPONSE, **refusals(404)}
+)
 async def list_equipments(
-    query: Annotated[EquipmentQuery, Query()], access: SiteToRead, services: ServicesDep
+    request: Request,
+    query: Annotated[EquipmentQuery, Query()],
+    access: SiteToRead,
+    services: ServicesDep,
+    accepted: AcceptedTable,
 ) -> Response:
-    """List the equipments of a site, page by page."""
+    """List the equipments of a site, page by page, or completely as a file."""
     where = match_site(access.site) & query.to_condition()
+    if (chosen := accepted.prefer(query.file_format)).is_file:
+        return await export_list(request, await open_list(services.equipments, where, EquipmentAnswer), chosen, query)
     return answer_page(await services.equipments.find_page(where, query.paging), query.paging, EquipmentAnswer)
 
 

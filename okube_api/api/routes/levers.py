@@ -3,11 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from okube_api.api.access import CanAdmin, CanRead
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import ServicesDep
+from okube_api.api.file_export import LIST_RESPONSE, ListFile, export_list, yield_block
+from okube_api.api.file_format import AcceptedTable
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
 from okube_api.campaigns.schemas import LeverAnswer, LeverCreate, LeverQuery, LeverUpdate
@@ -25,11 +28,22 @@ ITEM = under_applications("/levers/{lever}")
 LeverInPath = Annotated[str, Path(description="Id or key of the lever.")]
 
 
-@register_aliased(router, "GET", LIST, response_model=Page[LeverAnswer], responses=refusals(404))
-async def list_levers(query: Annotated[LeverQuery, Query()], access: CanRead, services: ServicesDep) -> Response:
-    """List the levers of an application by position, with `other` last."""
+@register_aliased(
+    router, "GET", LIST, response_model=Page[LeverAnswer], responses={200: LIST_RESPONSE, **refusals(404)}
+)
+async def list_levers(
+    request: Request,
+    query: Annotated[LeverQuery, Query()],
+    access: CanRead,
+    services: ServicesDep,
+    accepted: AcceptedTable,
+) -> Response:
+    """List the levers of an application by position, with `other` last, page by page or completely as a file."""
     rule = await services.levers.load_rules(access.application.id)
     levers = [lever for lever in rule.levers if query.matches(lever, fold)]
+    if (chosen := accepted.prefer(query.file_format)).is_file:
+        list_file = ListFile(services.levers.collection.name, LeverAnswer, {}, yield_block(levers))
+        return await export_list(request, list_file, chosen, query)
     paging = query.paging
     return answer_page(DocumentPage(levers[paging.skip :][: paging.size], len(levers)), paging, LeverAnswer)
 

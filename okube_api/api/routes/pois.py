@@ -10,8 +10,8 @@ from okube_api.api.access import CanCreate, Creator, Readable, ResourceAccess, l
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep
 from okube_api.api.csv_import import Partial, TableSpec, import_table
-from okube_api.api.file_export import LIST_RESPONSE, export_list
-from okube_api.api.file_format import AcceptedTable
+from okube_api.api.file_export import PLACES_RESPONSE, export_list, open_list
+from okube_api.api.file_format import AcceptedPlaces
 from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
@@ -20,7 +20,6 @@ from okube_api.auth.repository import Role
 from okube_api.errors import BadRequest, NotFound
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
-from okube_api.kit.file_options import FileFormat
 from okube_api.kit.schemas import UNSET
 from okube_api.pois.schemas import PoiAnswer, PoiCreate, PoiQuery, PoiUpdate, PoiUpdateByName, parse_numbers
 from okube_api.store.conditions import Condition, Overlaps, equal
@@ -54,14 +53,20 @@ PoiToRead = Annotated[ResourceAccess, Depends(load_poi_to_read)]
 PoiToEdit = Annotated[ResourceAccess, Depends(load_poi_to_edit)]
 
 
-@register_aliased(router, "GET", LIST, response_model=Page[PoiAnswer], responses={200: LIST_RESPONSE, **refusals(404)})
+@register_aliased(
+    router, "GET", LIST, response_model=Page[PoiAnswer], responses={200: PLACES_RESPONSE, **refusals(404)}
+)
 async def list_pois(
-    query: Annotated[PoiQuery, Query()], readable: Readable, services: ServicesDep, accepted: AcceptedTable
+    request: Request,
+    query: Annotated[PoiQuery, Query()],
+    readable: Readable,
+    services: ServicesDep,
+    accepted: AcceptedPlaces,
 ) -> Response:
-    """List the points of interest of one application or of all that you may read, page by page or completely as CSV."""
+    """List the points of interest of one application or of all that you may read, by page or completely as a file."""
     where = await _build_condition(query, readable, services)
-    if accepted.file_format is not FileFormat.JSON:
-        return await export_list(services.pois, where, PoiAnswer, chosen=accepted, query=query)
+    if (chosen := accepted.prefer(query.file_format)).is_file:
+        return await export_list(request, await open_list(services.pois, where, PoiAnswer), chosen, query)
     return answer_page(await services.pois.find_page(where, query.paging), query.paging, PoiAnswer)
 
 

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from okube_api.api.access import CanCreate, Readable, ResourceAccess, SiteInPath, SiteToRead, load_in_app
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import ServicesDep
-from okube_api.api.file_export import LIST_RESPONSE, export_list
-from okube_api.api.file_format import AcceptedTable
+from okube_api.api.file_export import PLACES_RESPONSE, export_list, open_list
+from okube_api.api.file_format import AcceptedPlaces
 from okube_api.api.multipart import describe_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
@@ -20,7 +20,6 @@ from okube_api.auth.repository import Role
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.middleware.proxy import public_path
 from okube_api.http.pagination import Page, answer_page
-from okube_api.kit.file_options import FileFormat
 from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET
 from okube_api.sites.schemas import RESERVED_KEY, SiteAnswer, SiteCreate, SiteQuery, SiteUpdate
@@ -62,19 +61,21 @@ def with_public_thumbnail(site: Json, request: Request) -> Json:
     return {**site, "thumbnail": public_path(request.scope, path)} if path else site
 
 
-@register_aliased(router, "GET", LIST, response_model=Page[SiteAnswer], responses={200: LIST_RESPONSE, **refusals(404)})
+@register_aliased(
+    router, "GET", LIST, response_model=Page[SiteAnswer], responses={200: PLACES_RESPONSE, **refusals(404)}
+)
 async def list_sites(
     request: Request,
     query: Annotated[SiteQuery, Query()],
     readable: Readable,
     services: ServicesDep,
-    accepted: AcceptedTable,
+    accepted: AcceptedPlaces,
 ) -> Response:
-    """List the sites of one application or of all that you may read, page by page or completely as CSV."""
+    """List the sites of one application or of all that you may read, page by page, or completely as a file."""
     where = readable & query.to_condition()
-    if accepted.file_format is not FileFormat.JSON:
+    if (chosen := accepted.prefer(query.file_format)).is_file:
         convert = partial(with_public_thumbnail, request=request)
-        return await export_list(services.sites, where, SiteAnswer, chosen=accepted, query=query, convert=convert)
+        return await export_list(request, await open_list(services.sites, where, SiteAnswer, convert), chosen, query)
     page = await services.sites.find_page(where, query.paging)
     sites = [with_public_thumbnail(site, request) for site in page.documents]
     return answer_page(DocumentPage(sites, page.total), query.paging, SiteAnswer)

@@ -12,7 +12,7 @@ from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.bulk_body import OneOrMany, create_one_or_many
 from okube_api.api.container import Services, ServicesDep
 from okube_api.api.csv_import import Partial, TableSpec, import_table
-from okube_api.api.file_export import LIST_RESPONSE, export_list
+from okube_api.api.file_export import LIST_RESPONSE, export_list, open_list
 from okube_api.api.file_format import AcceptedTable
 from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
@@ -23,7 +23,6 @@ from okube_api.auth.repository import Role, User
 from okube_api.errors import AmbiguousKey, NotFound
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
-from okube_api.kit.file_options import FileFormat
 from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET, UpdateBody
 from okube_api.store.values import Json
@@ -98,15 +97,19 @@ StudyToEdit = Annotated[ResourceAccess, Depends(load_study_to_edit)]
     router, "GET", LIST, response_model=Page[StudyAnswer], responses={200: LIST_RESPONSE, **refusals(404, 422)}
 )
 async def list_studies(
-    query: Annotated[StudyQuery, Query()], readable: Readable, services: ServicesDep, accepted: AcceptedTable
+    request: Request,
+    query: Annotated[StudyQuery, Query()],
+    readable: Readable,
+    services: ServicesDep,
+    accepted: AcceptedTable,
 ) -> Response:
-    """List the studies of one application or of all that you may read, page by page or completely as CSV."""
+    """List the studies of one application or of all that you may read, page by page, or completely as a file."""
     where = readable & query.to_condition() & await match_shifted_days(query, readable, services)
     for field, names in (("sites", query.sites), ("pois", query.pois)):
         where &= await services.studies.match_places(readable, field, names)
-    if accepted.file_format is not FileFormat.JSON:
+    if (chosen := accepted.prefer(query.file_format)).is_file:
         complete = partial(_complete, services=services)
-        return await export_list(services.studies, where, StudyRow, chosen=accepted, query=query, convert=complete)
+        return await export_list(request, await open_list(services.studies, where, StudyRow, complete), chosen, query)
     page = await services.studies.find_page(where, query.paging)
     studies = [
         await _add_results(study, services) if query.with_results else _complete(study, services)
