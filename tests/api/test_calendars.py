@@ -113,6 +113,7 @@ async def world(shared_server: Server) -> World:
     return await load_world(shared_server, build_truth())
 
 
+@pytest.mark.slow
 async def test_all_modules_follow_the_calendar_as_by_hand(world: World) -> None:
     truth, random = world.truth, Random(5)
     for settings, calendar in CALENDARS:

@@ -270,6 +270,7 @@ def without_times(answer: object) -> object:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REQUESTS)
 @pytest.mark.parametrize("ending", ["killed", "failed"])
 async def test_repetition_finds_what_an_attempt_without_an_answer_created(

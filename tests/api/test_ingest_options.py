@@ -273,6 +273,7 @@ async def test_local_times_that_are_not_one_instant_are_rejected(
     assert "02:30" not in batch["reasons"][0]["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "local", "instant"),
     [
@@ -295,6 +296,7 @@ async def test_unknown_order_of_day_and_month(shop: Tenant) -> None:
     assert (answer.status_code, "dates=dmy" in answer.json()["detail"]) == (422, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 async def test_timestamps_of_parquet_without_a_time_zone(shop: Tenant, unit: str) -> None:
     """Check that they are refused with advice, and taken with a time zone, except in the hour that is skipped."""

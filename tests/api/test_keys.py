@@ -40,6 +40,7 @@ async def check_found(tenant: Tenant, key: str) -> None:
     assert (await tenant.editor.delete(f"{tenant.url}/sites/{quote_segment(key)}")).status_code == 204
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", AWKWARD)
 async def test_an_awkward_key_is_found(tenant: Tenant, key: str) -> None:
     await check_found(tenant, key)

@@ -15,7 +15,7 @@ import pytest
 from tests.api.server import Server, Tenant
 from tests.worked import Json, ModuleClient, ingest_rows
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 HEAVY = Fraction("999999.875")
 """A weight just below the greatest."""

@@ -10,7 +10,7 @@ from okube_api.store.conditions import EVERYTHING
 
 from tests.api.server import Json, MovableClock, Server, Tenant, share_store
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
 BODIES: dict[str, Json] = {

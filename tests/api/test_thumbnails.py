@@ -174,6 +174,7 @@ async def test_picture_comes_with_as_many_cells_as_a_site_may_have(tenant: Tenan
     assert set(answer.json()["indoorIndexes"]["indexes"]) == set(disk)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "advice"),
     [({"tags": ["a"] * 25_001}, "Send a long list as JSON in one field."), ({"name": "x" * 1_048_577}, "1,048,576")],

@@ -17,7 +17,7 @@ from starlette.types import Message
 
 from tests.api.server import LOOPBACK, Server, Tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 PING = {"user": "u", "at": "2024-03-28T10:00:00Z", "lng": 4.8, "lat": 45.7}
 NDJSON = b'{"user": "u", "at": "2024-03-28T10:00:00Z", "lng": 4.8, "lat": 45.7}\n'

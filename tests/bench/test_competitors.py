@@ -15,6 +15,8 @@ from okube_api.bench.numbers import RESULT_TABLES, Numbers, read_rows
 from okube_api.bench.workloads import HALF_YEAR, QUARTER, SECOND_HALF
 from okube_api.catalogue.buckets import bucket_numbers, to_ordinal
 
+pytestmark = pytest.mark.slow
+
 Row = dict[str, int]
 """A stay; `place` and `user` are numbers."""
 

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from okube_api.bench.plots import draw_plots
 
 from tests.bench.figures import make_results
+
+pytestmark = pytest.mark.slow
 
 
 def test_there_is_a_plot_of_each_comparison(tmp_path: Path) -> None:

@@ -138,6 +138,7 @@ async def test_campaigns_have_the_days_of_their_data(empty_store: Store) -> None
     assert await read_period() == ("2024-04-02", "2024-04-02")
 
 
+@pytest.mark.slow
 async def test_counts_stay_in_the_bands_that_they_were_made_with_until_the_rebuild(empty_store: Store) -> None:
     """Change the bands, send events before the facts are rebuilt, then rebuild: partly first, which rebuilds all."""
     app = await IngestApp(empty_store, build_spring_tenant()).create_documents()

@@ -23,7 +23,7 @@ from okube_api.store.values import Json
 from tests.ingest.ingest_app import IngestApp, stream_chunks
 from tests.ingest.spring import build_spring_tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 FILES = 30
 

@@ -96,6 +96,7 @@ async def test_facts_follow_added_and_removed_batches(store: Store) -> None:
     await assert_facts(facts, truth)
 
 
+@pytest.mark.slow
 async def test_purchases_leave_credits_and_rollups_of_visits_as_they_are(store: Store) -> None:
     """Add purchases to touches and visits, remove some, and add them again: only what depends on them is written."""
     truth = keep_spring(alpha().truth)
@@ -175,6 +176,7 @@ async def read_versions(store: Store, of_tables: Sequence[Table]) -> dict[str, s
         return {table.name: reader.version_of(table) for table in of_tables}
 
 
+@pytest.mark.slow
 @EMBEDDED
 async def test_a_rebuild_gives_the_same_facts(store: Store) -> None:
     truth = keep_spring(beta().truth)
