@@ -1,9 +1,11 @@
 import { useMemo, useState } from "preact/hooks";
 
+import type { Module } from "~/api/questions";
 import { useResources } from "~/api/resources";
 import { useRemote } from "~/api/useRemote";
 import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
+import { type Filters, hasFilter } from "~/state/filters";
 import { useFrameState } from "~/state/location";
 import { Button } from "~/ui/Button";
 import { Dialog } from "~/ui/Dialog";
@@ -13,13 +15,26 @@ import { ErrorNotice } from "~/ui/Notice";
 import { filterName } from "./FilterBar";
 import { type Choice, fieldValues, filterNames, filterSource, searchChoices, weekdayChoices } from "./filterChoices";
 
-/** Choice of what to filter by, and of its values. */
-export function FilterDialog({ onClose }: { onClose: () => void }) {
+/** Filters other than those at the top of the page. */
+export interface OtherFilters {
+  /** Only filters of this module can be chosen. */
+  module: Module;
+  included: Filters;
+  excluded: Filters;
+  onApply: (name: string, values: readonly string[], isExcluded: boolean) => void;
+}
+
+const FRAME_ONLY = ["weekdays"]; // pages with filters of their own have more about days
+
+/** Choice of what to filter by, and of its values; `other`: for a question alone instead of the whole page. */
+export function FilterDialog({ onClose, other }: { onClose: () => void; other?: OtherFilters }) {
   const { texts, formats } = useLanguage();
   const { key } = useApplication();
-  const { filters, setFilters } = useFrameState();
+  const { filters: frameFilters, setFilters } = useFrameState();
   const [name, setName] = useState("sites");
+  const filters = other ? { ...other.included, ...other.excluded } : frameFilters;
   const [chosen, setChosen] = useState<readonly string[]>(filters["sites"] ?? []);
+  const [isExcluded, setExcluded] = useState(other?.excluded["sites"] !== undefined);
   const [text, setText] = useState("");
   const sites = useResources("sites");
   const source = filterSource(name);
@@ -29,7 +44,11 @@ export function FilterDialog({ onClose }: { onClose: () => void }) {
     searchChoices(key, source as "sites", text, signal),
   );
 
-  const names = useMemo(() => filterNames(sites.data?.documents ?? []), [sites.data]);
+  const module = other?.module;
+  const names = useMemo(() => {
+    const all = filterNames(sites.data?.documents ?? []);
+    return module ? all.filter((one) => hasFilter(module, one) && !FRAME_ONLY.includes(one)) : all;
+  }, [sites.data, module]);
   const choices = useMemo<Choice[]>(() => {
     if (isSearched) return search.data ?? [];
     if (source === "weekdays") return weekdayChoices(formats);
@@ -46,12 +65,13 @@ export function FilterDialog({ onClose }: { onClose: () => void }) {
   const error = search.error ?? sites.error ?? campaigns.error;
   const missing = chosen.filter((value) => !choices.some((choice) => choice.value === value));
   return (
-    <Dialog title={texts.frame.addFilter} onClose={onClose}>
+    <Dialog title={other ? texts.explore.addValues : texts.frame.addFilter} onClose={onClose}>
       <form
         class="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          setFilters({ ...filters, [name]: chosen });
+          if (other) other.onApply(name, chosen, isExcluded);
+          else setFilters({ ...filters, [name]: chosen });
           onClose();
         }}
       >
@@ -63,6 +83,7 @@ export function FilterDialog({ onClose }: { onClose: () => void }) {
             setName(next);
             setText("");
             setChosen(filters[next] ?? []);
+            setExcluded(other?.excluded[next] !== undefined);
           }}
         />
         {source === "weekdays" || source === "channels" ? null : (
@@ -86,6 +107,18 @@ export function FilterDialog({ onClose }: { onClose: () => void }) {
           ))}
           {!isLoading && !choices.length ? <p class="muted">{texts.filters.nothing}</p> : null}
         </fieldset>
+        {other ? (
+          <label class="filter-choice">
+            <input
+              type="checkbox"
+              checked={isExcluded}
+              onChange={(event) => {
+                setExcluded(event.currentTarget.checked);
+              }}
+            />
+            {texts.explore.exclude}
+          </label>
+        ) : null}
         <div class="row">
           <Button kind="main" type="submit">
             {texts.frame.apply}

@@ -1,4 +1,5 @@
 import {
+  Bookmark,
   ChartLine,
   Database,
   House,
@@ -11,6 +12,7 @@ import {
   UserRound,
 } from "lucide-preact";
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { Link, useLocation } from "wouter-preact";
 
 import { useApplication } from "~/application";
@@ -20,10 +22,12 @@ import { ROOT } from "~/root";
 import { useSession } from "~/session";
 import { keptQuery, pagePath, useQuery } from "~/state/location";
 import { type ThemeChoice, useTheme } from "~/theme";
+import { Button } from "~/ui/Button";
 import { Menu } from "~/ui/Menu";
 
 import { FilterBar } from "./FilterBar";
 import { PeriodPicker } from "./PeriodPicker";
+import { ViewsDialog } from "./ViewsDialog";
 
 import "./frame.css";
 
@@ -42,6 +46,7 @@ export function Frame({ page, children }: { page: PageName; children: ComponentC
   const { texts } = useLanguage();
   const application = useApplication();
   const [params] = useQuery();
+  const [isShowingViews, setShowingViews] = useState(false);
   const query = keptQuery(params);
   const isAboutFigures = page !== "data" && page !== "manage";
   return (
@@ -60,9 +65,26 @@ export function Frame({ page, children }: { page: PageName; children: ComponentC
         <ApplicationPicker page={page} />
         {isAboutFigures ? <PeriodPicker /> : null}
         <div class="frame-menus">
+          <Button
+            kind="plain"
+            label={texts.frame.views}
+            icon={<Bookmark size={18} aria-hidden="true" />}
+            onClick={() => {
+              setShowingViews(true);
+            }}
+          >
+            <span>{texts.frame.views}</span>
+          </Button>
           <Preferences />
         </div>
       </header>
+      {isShowingViews ? (
+        <ViewsDialog
+          onClose={() => {
+            setShowingViews(false);
+          }}
+        />
+      ) : null}
       <nav class="frame-pages no-print" aria-label={texts.frame.pages}>
         {PAGES.map(({ page: name, icon: Icon }) => (
           <Link

@@ -373,7 +373,8 @@ export const en = {
     hours: "Hours of the day",
     fromHour: "From",
     toHour: "To",
-    anyHour: "All hours",
+    midnight: "Midnight",
+    noHours: "This figure is known by day only: it has no hours.",
     opening: "Within opening hours",
     publicHolidays: "Public holidays",
     schoolHolidays: "School holidays",
@@ -575,7 +576,15 @@ export const en = {
   },
   data: {},
   manage: {},
-  views: {},
+  views: {
+    none: "No views have been saved yet.",
+    name: "Name",
+    hint: "A view keeps the page, period, comparison and filters that are open now.",
+    share: "For everybody who uses this application",
+    shared: "shared",
+    sharedBy: (name: string) => `shared by ${name}`,
+    copyLink: "Copy the link",
+  },
 };
 
 export type Texts = typeof en;

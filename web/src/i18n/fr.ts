@@ -53,7 +53,7 @@ export const fr: Texts = {
   frame: {
     application: "Application",
     pages: "Pages",
-    overview: "Vue d'ensemble",
+    overview: "Synthèse",
     explore: "Explorer",
     map: "Carte",
     campaigns: "Campagnes",
@@ -375,7 +375,8 @@ export const fr: Texts = {
     hours: "Heures de la journée",
     fromHour: "De",
     toHour: "À",
-    anyHour: "Toutes les heures",
+    midnight: "Minuit",
+    noHours: "Cet indicateur n'est connu que par jour : il n'a pas d'heures.",
     opening: "Pendant les heures d'ouverture",
     publicHolidays: "Jours fériés",
     schoolHolidays: "Vacances scolaires",
@@ -577,5 +578,13 @@ export const fr: Texts = {
   },
   data: {},
   manage: {},
-  views: {},
+  views: {
+    none: "Aucune vue enregistrée pour l'instant.",
+    name: "Nom",
+    hint: "Une vue garde la page, la période, la comparaison et les filtres actuels.",
+    share: "Pour tous les utilisateurs de cette application",
+    shared: "partagée",
+    sharedBy: (name) => `partagée par ${name}`,
+    copyLink: "Copier le lien",
+  },
 };
