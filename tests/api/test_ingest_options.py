@@ -180,12 +180,11 @@ async def test_pings_have_accuracies_and_speeds_in_any_unit(
     assert (batch["inaccurate"], batch["moving"], batch["jumps"], batch["unmatched"]) == (3, 1, 0, 0)
 
 
-@pytest.mark.parametrize("media_index", range(len(FORMATS.args[1])))
+@FORMATS
 @pytest.mark.parametrize(("name", "value"), [("accuracy", -0.5), ("accuracy", 1e8), ("speed", -1.5), ("speed", 1000.5)])
 async def test_impossible_accuracies_and_speeds_are_rejected(
-    shop: Tenant, media_index: int, name: str, value: float
+    shop: Tenant, media: str, write: Callable[[Rows], bytes], name: str, value: float
 ) -> None:
-    media, write = FORMATS.args[1][media_index]
     ping = {"user": "u", "at": "2024-07-05T10:00:00Z", "lng": 13.4, "lat": 52.5, "accuracy": 5.5, "speed": 1.5}
     answer = await ingest(shop, "pings", write([ping, {**ping, name: value}]), media)
     batch = answer.json()
