@@ -82,6 +82,8 @@ export interface Element {
   mode: "histogram" | "aggregation";
   scope: string;
   granularity: Granularity;
+  /** How many values the scope has before the limit; of two groupings, the outer one. */
+  total?: number;
   data: Values | Groups | NestedGroups;
   outer?: Record<string, GroupValues>;
   comparisons?: Comparison[];

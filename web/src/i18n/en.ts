@@ -573,6 +573,57 @@ export const en = {
     modelHint:
       "Visits and the cost per visit follow the model. Revenue and ROI count a purchase whole for each campaign before it, so that they add up to more than all together.",
     noneInPeriod: "No campaign has costs, deliveries or visits in this period.",
+    noneFound: (text: string) => `No campaign matches "${text}".`,
+    all: "All campaigns",
+    unknown: (name: string) => `There is no campaign "${name}".`,
+    together: "All campaigns together",
+    level: "Rows",
+    levels: { campaigns: "Campaigns", levers: "Levers", "campaigns.provider": "Providers" },
+    open: (name: string) => `Open ${name}`,
+    idle: (count: number) =>
+      `${count} ${plural(count, "campaign does", "campaigns do")} not run in this period and ${plural(count, "has", "have")} no figures in it.`,
+    uplift: "Users",
+    uplifts: { true: "Extrapolated", false: "As counted" },
+    totals: {
+      cost: "Cost",
+      offlineVisits: "Store visits",
+      onlineVisits: "Online visits",
+      costByVisit: "Cost per visit",
+      revenues: "Revenue",
+      roi: "ROI",
+    },
+    unexplainedVisits: (share: string, unexplained: string, all: string) =>
+      `Campaigns preceded ${share} of all visits. No campaign explains ${unexplained} of ${all} visits.`,
+    unexplainedSales: (unexplained: string, all: string) =>
+      `Of sales of ${all}, ${unexplained} are explained by no campaign.`,
+    nothingMeasured: "All visits and all sales are unknown in this period, and so is what no campaign explains.",
+    sideBySide: "Models side by side",
+    sideBySideHint:
+      "Visits under each model. Participation counts a visit whole for each campaign before it, so that it adds up to more than all visits.",
+    modelPlot: (head: string) => `Visits under each attribution model: ${head}`,
+    effect: "Exposed against control",
+    outside: "The campaign does not run in this period.",
+    showItsPeriod: "Show its own period",
+    overTime: "Over time",
+    visitsBy: (model: string) => `Visits (${model})`,
+    detailHint: "Models share a visit among the campaigns before it; participation counts it whole for each of them.",
+    control: {
+      nobody: "Nobody was exposed to a campaign in this period.",
+      exposed: (users: string, visitors: string, rate: string) =>
+        `Of ${users} people who were exposed, ${visitors} visited a store (${rate}).`,
+      control: (users: string, visitors: string, rate: string) =>
+        `Of ${users} in the control group, who were deliberately not, ${visitors} did (${rate}).`,
+      noControl:
+        "There is no control group, so that nobody can tell how many would have come anyway. Send touches with control: true for people who were deliberately not exposed.",
+      more: (share: string) => `Exposed people visited ${share} more often.`,
+      less: (share: string) => `Exposed people visited ${share} less often.`,
+      significant: "This is unlikely to be chance.",
+      notSignificant: "This may be chance: the groups are too small to tell.",
+      interval: (low: string, high: string) => `With 95% confidence the difference is between ${low} and ${high}.`,
+      noInterval: "The groups are too small for a confidence interval.",
+      additional: (count: string) => `That would be ${count} additional visitors.`,
+      counted: "People are counted, not extrapolated.",
+    },
   },
   data: {},
   manage: {},

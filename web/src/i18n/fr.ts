@@ -575,6 +575,59 @@ export const fr: Texts = {
     modelHint:
       "Les visites et le coût par visite suivent le modèle. Les revenus et le ROI comptent un achat en entier pour chaque campagne qui l'a précédé : leur somme dépasse donc l'ensemble.",
     noneInPeriod: "Aucune campagne n'a de coûts, de diffusions ni de visites sur cette période.",
+    noneFound: (text) => `Aucune campagne ne correspond à « ${text} ».`,
+    all: "Toutes les campagnes",
+    unknown: (name) => `Il n'y a pas de campagne « ${name} ».`,
+    together: "Toutes les campagnes ensemble",
+    level: "Lignes",
+    levels: { campaigns: "Campagnes", levers: "Leviers", "campaigns.provider": "Prestataires" },
+    open: (name) => `Ouvrir ${name}`,
+    idle: (count) =>
+      `${count} ${plural(count, "campagne n'est pas diffusée", "campagnes ne sont pas diffusées", "fr")} sur cette période et n'y ${plural(count, "a", "ont", "fr")} aucun chiffre.`,
+    uplift: "Utilisateurs",
+    uplifts: { true: "Extrapolés", false: "Tels que comptés" },
+    totals: {
+      cost: "Coût",
+      offlineVisits: "Visites en magasin",
+      onlineVisits: "Visites en ligne",
+      costByVisit: "Coût par visite",
+      revenues: "Revenus",
+      roi: "ROI",
+    },
+    unexplainedVisits: (share, unexplained, all) =>
+      `Des campagnes ont précédé ${share} de toutes les visites. Aucune campagne n'explique ${unexplained} visites sur ${all}.`,
+    unexplainedSales: (unexplained, all) =>
+      `Sur un chiffre d'affaires de ${all}, ${unexplained} ne s'expliquent par aucune campagne.`,
+    nothingMeasured:
+      "Le total des visites et des ventes n'est pas connu sur cette période, donc pas non plus ce qu'aucune campagne n'explique.",
+    sideBySide: "Les modèles côte à côte",
+    sideBySideHint:
+      "Visites selon chaque modèle. La participation compte une visite en entier pour chaque campagne qui l'a précédée : la somme dépasse donc le total des visites.",
+    modelPlot: (head) => `Visites selon chaque modèle d'attribution : ${head}`,
+    effect: "Exposés et groupe témoin",
+    outside: "La campagne n'est pas diffusée sur cette période.",
+    showItsPeriod: "Voir sa propre période",
+    overTime: "Au fil du temps",
+    visitsBy: (model) => `Visites (${model})`,
+    detailHint:
+      "Les modèles partagent une visite entre les campagnes qui l'ont précédée ; la participation la compte en entier pour chacune.",
+    control: {
+      nobody: "Personne n'a été exposé à une campagne sur cette période.",
+      exposed: (users, visitors, rate) =>
+        `Sur ${users} personnes exposées, ${visitors} sont venues en magasin (${rate}).`,
+      control: (users, visitors, rate) =>
+        `Sur ${users} personnes du groupe témoin, volontairement non exposées, ${visitors} sont venues (${rate}).`,
+      noControl:
+        "Il n'y a pas de groupe témoin : on ne peut donc pas dire combien seraient venus de toute façon. Envoyez des contacts avec control: true pour les personnes volontairement non exposées.",
+      more: (share) => `Les personnes exposées sont venues ${share} plus souvent.`,
+      less: (share) => `Les personnes exposées sont venues ${share} moins souvent.`,
+      significant: "Il est peu probable que ce soit un hasard.",
+      notSignificant: "Ce peut être un hasard : les groupes sont trop petits pour le dire.",
+      interval: (low, high) => `Avec 95 % de confiance, l'écart est entre ${low} et ${high}.`,
+      noInterval: "Les groupes sont trop petits pour un intervalle de confiance.",
+      additional: (count) => `Cela ferait ${count} visiteurs de plus.`,
+      counted: "Les personnes sont comptées, non extrapolées.",
+    },
   },
   data: {},
   manage: {},

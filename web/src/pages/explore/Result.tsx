@@ -1,0 +1,260 @@
+import { useMemo } from "preact/hooks";
+
+import type { Answer } from "~/api/questions";
+import { useApplication } from "~/application";
+import { useLanguage } from "~/i18n/language";
+import { Plot } from "~/plots/Plot";
+import { plotHeight } from "~/plots/spec";
+import { useFrameState } from "~/state/location";
+import { Change } from "~/ui/Change";
+import { SelectField } from "~/ui/Field";
+import { Notice } from "~/ui/Notice";
+import { Segmented } from "~/ui/Segmented";
+
+import { describeBuckets } from "./buckets";
+import { type Cube, makeCube } from "./cube";
+import { goodDirection } from "./good";
+import { fieldName, groupingName, itemNamer, kpiName } from "./labels";
+import { type Arrangement, arrange, chooseKind, type Labels, makePlot, type PlotKind } from "./plotting";
+import { ResultTableView } from "./ResultTableView";
+import type { ExploreState } from "./state";
+import { makeTable } from "./table";
+
+interface Props {
+  answer: Answer;
+  state: ExploreState;
+  /** Names of resources by key and by id. */
+  resources: ReadonlyMap<string, string>;
+  tableSort: string;
+  change: (changes: Record<string, string | null>) => void;
+}
+
+/** The answer: its notes, figures, plot and table. */
+export function Result({ answer, state, resources, tableSort, change }: Props) {
+  const { texts, formats } = useLanguage();
+  const { explore } = texts;
+  const { currency, days, today, weekStart } = useApplication();
+  const { comparison } = useFrameState();
+
+  const cube = useMemo(
+    () =>
+      makeCube(answer, state, {
+        others: texts.common.others,
+        unknown: texts.common.unknown,
+        group: (grouping, key) =>
+          grouping === "channels" ? (explore.channels as Record<string, string>)[key] : undefined,
+        item: itemNamer(state.kpi, resources, { formats, texts: explore, currency }),
+      }),
+    [answer, state, texts, explore, formats, currency, resources],
+  );
+  const buckets = useMemo(
+    () => describeBuckets(cube.buckets, state.mode, state.grain, answer, { formats, texts: explore, today, weekStart }),
+    [cube, state.mode, state.grain, answer, formats, explore, today, weekStart],
+  );
+  const labels = useMemo<Labels>(() => {
+    const groups = state.by.map((name) => groupingName(name, texts));
+    const name = kpiName(state.kpi, explore);
+    const isPlain = cube.fields.length === 1;
+    const title = isPlain ? name : `${name} – ${fieldName(cube.field.id, explore)}`;
+    const period = (from: string, to: string) => `${formats.shortDay(from)} – ${formats.day(to)}`;
+    const other = answer.results[0]?.comparisons?.[0];
+    return {
+      value: isPlain ? name : fieldName(cube.field.id, explore),
+      title: groups.length ? explore.byGroups(title, groups.join(", ")) : title,
+      now: period(days.from, days.to),
+      then:
+        other?.from && other.until
+          ? period(other.from, other.until)
+          : typeof comparison === "string"
+            ? texts.frame.comparisons[comparison]
+            : explore.compared,
+      time: state.mode === "aggregation" ? explore.recurrences[state.grain] : texts.plots.bucket,
+      groups,
+      items: cube.kind === "DIST" ? explore.bands : explore.items,
+      leftSite: explore.leftSite,
+      weekday: (weekday) => formats.weekday(weekday),
+      hour: (hour) => formats.hour(hour),
+    };
+  }, [state, cube, answer, days, comparison, texts, explore, formats]);
+  const arrangement = useMemo(() => arrange(cube, state), [cube, state]);
+  const kind = chooseKind(arrangement, state.plot);
+  const plotted = useMemo(
+    () => makePlot(cube, state, arrangement, kind, buckets, labels, currency),
+    [cube, state, arrangement, kind, buckets, labels, currency],
+  );
+  const table = useMemo(() => makeTable(cube, state, arrangement, buckets), [cube, state, arrangement, buckets]);
+  const notes = answer.meta.notes ?? [];
+  const isShort = cube.groups.length > 0 && cube.groups.length < cube.groupCount && !state.hasOthers;
+
+  return (
+    <div class="stack">
+      {notes.length ? (
+        <Notice kind={notes.some(({ code }) => code.startsWith("no_")) ? "warning" : "info"}>
+          {notes.map(({ code, message }) => (
+            <p key={code + message}>{message}</p>
+          ))}
+        </Notice>
+      ) : null}
+      <section class="card stack" aria-label={labels.title}>
+        <div class="card-head result-head">
+          <h2>{labels.title}</h2>
+          {arrangement.kinds.length > 1 ? (
+            <Segmented
+              label={explore.plot}
+              value={kind}
+              options={arrangement.kinds.map((value) => ({ value, label: explore.plots[value] }))}
+              onChange={(value: PlotKind) => {
+                change({ plot: value === arrangement.kinds[0] ? null : value });
+              }}
+            />
+          ) : null}
+        </div>
+        <Picks cube={cube} state={state} arrangement={arrangement} buckets={buckets} change={change} />
+        <Figures cube={cube} state={state} arrangement={arrangement} labels={labels} />
+        {plotted.spec ? <Plot spec={plotted.spec} height={plotHeight(plotted.spec)} /> : null}
+        {plotted.hidden > 0 ? <p class="muted">{explore.hidden(plotted.hidden)}</p> : null}
+        {cube.hasComparison && plotted.spec && plotted.spec.kind === "line" && !plotted.isCompared ? (
+          <p class="muted">{explore.comparedInTable}</p>
+        ) : null}
+        {isShort ? <p class="muted">{explore.groupsLeftOut(cube.groups.length, cube.groupCount)}</p> : null}
+        {answer.meta["uplift"] === true ? <p class="muted">{explore.estimated}</p> : null}
+      </section>
+      <section class="card" aria-label={texts.plots.asTable}>
+        <ResultTableView
+          table={table}
+          cube={cube}
+          state={state}
+          labels={labels}
+          sort={tableSort}
+          onSort={(sort) => {
+            change({ order: sort });
+          }}
+        />
+      </section>
+    </div>
+  );
+}
+
+/** Choice of the field that is plotted, and of the group and bucket where there are too many axes for one plot. */
+function Picks({
+  cube,
+  state,
+  arrangement,
+  buckets,
+  change,
+}: {
+  cube: Cube;
+  state: ExploreState;
+  arrangement: Arrangement;
+  buckets: readonly { key: string; title?: string; label: string }[];
+  change: (changes: Record<string, string | null>) => void;
+}) {
+  const { explore } = useLanguage().texts;
+  if (cube.fields.length < 2 && !arrangement.pickGroups.length && !arrangement.pickBuckets) return null;
+  return (
+    <div class="result-picks no-print">
+      {cube.fields.length > 1 ? (
+        <SelectField
+          label={explore.field}
+          value={cube.field.id}
+          options={cube.fields.map(({ id }) => ({ value: id, label: fieldName(id, explore) }))}
+          onChange={(id) => {
+            change({ show: id === cube.fields[0]?.id ? null : id, plot: null });
+          }}
+        />
+      ) : null}
+      {arrangement.pickGroups.length ? (
+        <SelectField
+          label={explore.pickGroup}
+          value={arrangement.pickGroups.some(({ key }) => key === state.group) ? state.group : ""}
+          options={[
+            { value: "", label: explore.pickAll },
+            ...arrangement.pickGroups.map(({ key, label }) => ({ value: key, label })),
+          ]}
+          onChange={(group) => {
+            change({ group: group || null, plot: null });
+          }}
+        />
+      ) : null}
+      {arrangement.pickBuckets ? (
+        <SelectField
+          label={explore.pickBucket}
+          value={cube.buckets.includes(state.bucket) ? state.bucket : ""}
+          options={[
+            { value: "", label: explore.pickPeriod },
+            ...buckets.map(({ key, title, label }) => ({ value: key, label: title ?? label })),
+          ]}
+          onChange={(bucket) => {
+            change({ bucket: bucket || null });
+          }}
+        />
+      ) : null}
+    </div>
+  );
+}
+
+const MOST_ITEM_FIGURES = 5;
+
+/** The whole in a few figures, each with its change. */
+function Figures({
+  cube,
+  state,
+  arrangement,
+  labels,
+}: {
+  cube: Cube;
+  state: ExploreState;
+  arrangement: Arrangement;
+  labels: Labels;
+}) {
+  const { texts, formats } = useLanguage();
+  const { explore } = texts;
+  const { currency } = useApplication();
+  const { field, fields, items } = cube;
+  const { place } = arrangement;
+  const shown = [
+    ...(field.shape === "items" && items.length <= MOST_ITEM_FIGURES && cube.kind !== "DIST"
+      ? items.map(({ key, label }) => ({ field, label, place: { ...place, item: key } }))
+      : []),
+    ...fields
+      .filter(({ shape }) => shape === "number")
+      .map((one) => ({
+        field: one,
+        label: cube.kind === "N" ? explore.wholePeriod : fieldName(one.id, explore),
+        place,
+      })),
+  ];
+  if (!shown.length) return null;
+  const [lowest, highest] =
+    cube.kind === "CMP" ? [cube.read(place, "now", "lowest"), cube.read(place, "now", "highest")] : [null, null];
+  const hasInterval = typeof lowest === "number" && typeof highest === "number";
+  return (
+    <>
+      <dl class="result-figures">
+        {shown.map((one) => {
+          const value = cube.read(one.place, "now", one.field.id);
+          const change = cube.read(one.place, "change", one.field.id);
+          return (
+            <div key={`${one.field.id} ${one.label}`}>
+              <dt>{one.label}</dt>
+              <dd>
+                <span class="result-figure" title={formats.exact(value, one.field.unit, currency)}>
+                  {formats.short(value, one.field.unit, currency)}
+                </span>
+                {cube.hasComparison ? (
+                  <Change
+                    value={change}
+                    kind={one.field.change}
+                    than={labels.then}
+                    good={goodDirection(state.kpi, one.field)}
+                  />
+                ) : null}
+              </dd>
+            </div>
+          );
+        })}
+      </dl>
+      {hasInterval ? <p>{lowest > 0 || highest < 0 ? explore.significant : explore.notSignificant}</p> : null}
+    </>
+  );
+}

@@ -1,0 +1,172 @@
+/** Names of buckets: dates, weeks by their first day, hours as on a clock, weekdays by name. */
+import type { Answer, Granularity } from "~/api/questions";
+import type { Formats } from "~/format/formats";
+import type { Texts } from "~/i18n/en";
+import type { Bucket } from "~/plots/spec";
+import { addDays, startOfWeek } from "~/state/period";
+
+interface Context {
+  formats: Formats;
+  texts: Texts["explore"];
+  today: string;
+  weekStart: string;
+}
+
+/** Bucket of the axis of time, with its key in the answer. */
+export interface TimeBucket extends Bucket {
+  key: string;
+  /** Whether it has not begun: it has no values yet. */
+  isFuture: boolean;
+  /** Label of the bucket of the other period that it is compared with. */
+  compared?: string;
+}
+
+const HOURS_OF_DAY = 24;
+
+/** Return the buckets with these keys, in their order. */
+export function describeBuckets(
+  keys: readonly string[],
+  mode: "total" | "histogram" | "aggregation",
+  grain: Granularity,
+  answer: Answer,
+  context: Context,
+): TimeBucket[] {
+  if (mode !== "histogram") return keys.map((key) => ({ key, isFuture: false, ...categoryName(key, grain, context) }));
+  const starts = answer.meta.buckets?.[grain] ?? [];
+  const cut = new Set(answer.meta.cut?.[grain] ?? []);
+  const comparedFrom = answer.results[0]?.comparisons?.[0]?.from;
+  const hasYears = (starts[0] ?? "").slice(0, 4) !== (starts.at(-1) ?? "").slice(0, 4);
+  return keys.map((key) => {
+    const index = Number(key);
+    const start = starts[index] ?? "";
+    const next = starts[index + 1] ?? endOf(start, grain);
+    const isUnfinished = grain === "hour" ? start >= context.today : start <= context.today && context.today < next;
+    const hour = grain === "hour" ? hourOf(starts, index) : undefined;
+    const compared = comparedFrom ? comparedStart(comparedFrom, starts, index, grain, context.weekStart) : undefined;
+    return {
+      key,
+      ...dateName(start, grain, context, hasYears, hour),
+      isCut: cut.has(key) || isUnfinished,
+      isFuture: start > context.today,
+      ...(compared ? { compared: dateName(compared, grain, context, true, hour).title } : {}),
+    };
+  });
+}
+
+/** Return the hour of an hourly bucket: how many of its day come before. */
+function hourOf(starts: readonly string[], index: number): number {
+  let first = index;
+  while (first > 0 && index - first < HOURS_OF_DAY && starts[first - 1] === starts[index]) first -= 1;
+  return (index - first) % HOURS_OF_DAY;
+}
+
+function shiftMonths(day: string, count: number): string {
+  const [year = 0, month = 1] = day.split("-").map(Number);
+  return new Date(Date.UTC(year, month - 1 + count, 1)).toISOString().slice(0, 10);
+}
+
+const MONTHS: Partial<Record<Granularity, number>> = { month: 1, quarter: 3, year: 12 };
+
+/** Return the day after an interval; of fiscal ones, which vary, not before it can be over. */
+function endOf(start: string, grain: Granularity): string {
+  const months = MONTHS[grain];
+  if (months) return shiftMonths(start, months);
+  const days = { hour: 1, day: 1, week: 7, fiscalMonth: 35, fiscalQuarter: 98, fiscalYear: 371 }[grain as "day"];
+  return addDays(start, days);
+}
+
+/** Return the first day of a bucket of the other period: as many buckets after its first day as in this period. */
+function comparedStart(
+  from: string,
+  starts: readonly string[],
+  index: number,
+  grain: Granularity,
+  weekStart: string,
+): string | undefined {
+  const first = starts[0] ?? from;
+  switch (grain) {
+    case "hour":
+    case "day":
+      return addDays(from, Math.round((Date.parse(starts[index] ?? first) - Date.parse(first)) / 86_400_000));
+    case "week":
+      return addDays(startOfWeek(from, weekStart), 7 * index);
+    case "month":
+      return shiftMonths(from, index);
+    case "quarter":
+      return shiftMonths(from, 3 * index - ((Number(from.slice(5, 7)) - 1) % 3));
+    case "year":
+      return `${Number(from.slice(0, 4)) + index}-01-01`;
+    default:
+      return undefined;
+  }
+}
+
+function dateName(
+  start: string,
+  grain: Granularity,
+  { formats, texts }: Context,
+  hasYears: boolean,
+  hour?: number,
+): { label: string; title: string } {
+  if (!start) return { label: "", title: "" };
+  const quarter = Math.floor((Number(start.slice(5, 7)) - 1) / 3) + 1;
+  switch (grain) {
+    case "hour": {
+      const clock = formats.hour(hour ?? 0);
+      return {
+        label: hour === 0 ? formats.shortDay(start) : clock,
+        title: `${formats.weekdayDay(start)}, ${clock}`,
+      };
+    }
+    case "day":
+      return { label: formats.shortDay(start), title: formats.weekdayDay(start) };
+    case "week":
+      return { label: formats.shortDay(start), title: texts.weekFrom(formats.day(start)) };
+    case "month":
+    case "fiscalMonth":
+      return start.endsWith("-01")
+        ? { label: formats.month(start), title: formats.month(start) }
+        : { label: formats.shortDay(start), title: texts.since(formats.day(start)) };
+    case "quarter": {
+      const label = texts.quarter(quarter, start.slice(0, 4));
+      return { label, title: label };
+    }
+    case "year":
+      return { label: start.slice(0, 4), title: start.slice(0, 4) };
+    default: {
+      const day = formats.day(start);
+      return { label: hasYears ? day : formats.shortDay(start), title: texts.since(day) };
+    }
+  }
+}
+
+/** Name of a category of time: a weekday, an hour, a week of the year ... */
+function categoryName(key: string, grain: Granularity, { formats, texts }: Context): { label: string; title: string } {
+  const number = Number(key);
+  const same = (text: string) => ({ label: text, title: text });
+  switch (grain) {
+    case "day":
+      return { label: formats.weekday(number, "short"), title: formats.weekday(number) };
+    case "hour":
+      return same(formats.hour(number));
+    case "hourOfWeek": {
+      const [weekday = 1, hour = 0] = key.split("-").map(Number);
+      return {
+        label: hour === 0 ? formats.weekday(weekday, "short") : formats.hour(hour),
+        title: `${formats.weekday(weekday)}, ${formats.hour(hour)}`,
+      };
+    }
+    case "week":
+      return { label: texts.weekShort(number), title: texts.weekOfYear(number) };
+    case "month":
+      return same(formats.monthName(number));
+    case "quarter":
+      return same(texts.quarter(number, ""));
+    case "fiscalMonth":
+      return same(texts.fiscalMonth(number));
+    case "fiscalQuarter":
+      return same(texts.fiscalQuarter(number));
+    default:
+      return same(key);
+  }
+}
