@@ -90,7 +90,6 @@ _ID_PATHS = (
     "/auth/invitations/{invitation}/accept",
     "/auth/invitations/{invitation}/decline",
     "/applications/{application}/ingest/{batch}",
-    "/applications/{application}/users/{user}",
     "/applications/{application}/views/{view}",
     "/pois/{poi}",
     "/sites/{site}",

@@ -4,6 +4,7 @@ It fills in the examples and defaults of parameters, the first example of a JSON
 required (`static/docs.js` clears the others).  Files are chosen by the user.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +74,8 @@ def _prepare_parameters(path: str, method: str, operation: Json) -> SwaggerReque
             request.missing += [name] if parameter["in"] == "path" else []
             continue
         text = str(value).lower() if isinstance(value, bool) else str(value)
+        if not re.search(parameter["schema"].get("pattern", ""), text):
+            request.missing.append(name)  # Swagger UI refuses to send it
         if parameter["in"] == "path":
             request.url = request.url.replace(f"{{{name}}}", quote(text, safe=""))
         else:

@@ -8,6 +8,7 @@ function clearOptionalFields(document) {
       const form = document.components.schemas[schema?.$ref?.split("/").pop()];
       for (const [name, field] of Object.entries(form?.properties ?? {})) {
         if (!form.required?.includes(name)) {
+          delete field.examples; // they count more than the default
           field.default = field.type === "array" ? [] : "";
         }
       }
