@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from okube_api.api.examples import EVENTS
 from okube_api.store.values import Json
 
 JSON, FORM = "application/json", "multipart/form-data"
@@ -106,6 +107,9 @@ def _prepare_body(request: SwaggerRequest, media: Json, document: Json) -> None:
                 request.fields[name] = str(form_field["examples"][0])
             else:
                 request.missing.append(name)
+        return
+    if schema.get("format") == "binary":  # a file, which the user chooses
+        request.json = EVENTS
         return
     examples = [example["value"] for example in media.get("examples", {}).values()]
     examples += [media["example"]] if "example" in media else []
