@@ -575,6 +575,7 @@ export const en = {
     noneInPeriod: "No campaign has costs, deliveries or visits in this period.",
     noneFound: (text: string) => `No campaign matches "${text}".`,
     all: "All campaigns",
+    nothingCompared: "There is nothing to compare with in the other period.",
     unknown: (name: string) => `There is no campaign "${name}".`,
     together: "All campaigns together",
     level: "Rows",

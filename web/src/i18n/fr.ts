@@ -577,6 +577,7 @@ export const fr: Texts = {
     noneInPeriod: "Aucune campagne n'a de coûts, de diffusions ni de visites sur cette période.",
     noneFound: (text) => `Aucune campagne ne correspond à « ${text} ».`,
     all: "Toutes les campagnes",
+    nothingCompared: "Il n'y a rien à comparer dans l'autre période.",
     unknown: (name) => `Il n'y a pas de campagne « ${name} ».`,
     together: "Toutes les campagnes ensemble",
     level: "Lignes",

@@ -1,7 +1,13 @@
-import { useTexts } from "~/i18n/language";
+import { useQuery } from "~/state/location";
 
-/** The page is being written. */
+import { CampaignDetail } from "./CampaignDetail";
+import { CampaignList } from "./CampaignList";
+
+import "./campaigns.css";
+
+/** Campaigns with what they cost and brought; one of them in detail when the URL names it. */
 export function CampaignsPage() {
-  const { common } = useTexts();
-  return <p class="muted">{common.loading}</p>;
+  const [params] = useQuery();
+  const campaign = params.get("campaign");
+  return campaign === null ? <CampaignList /> : <CampaignDetail campaign={campaign} />;
 }

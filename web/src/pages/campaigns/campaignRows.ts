@@ -1,5 +1,6 @@
 /** Campaigns, levers or providers with what they cost and brought, under an attribution model. */
-import type { Answer, Groups, Leaf, Param, Values } from "~/api/questions";
+import type { Answer, Days, Groups, Leaf, Param, Values } from "~/api/questions";
+import type { Resource } from "~/api/resources";
 
 /** Models of attribution, named as in the answers. */
 export const MODELS = ["linear", "shapley", "fc", "lc"] as const;
@@ -47,7 +48,8 @@ export interface CampaignRow {
   roi: number | null;
 }
 
-function readField(leaf: Leaf | undefined, field: string): number | null {
+/** Return a number within a leaf. */
+export function readField(leaf: Leaf | undefined, field: string): number | null {
   const value = typeof leaf === "object" && leaf !== null ? leaf[field] : null;
   return typeof value === "number" ? value : null;
 }
@@ -108,4 +110,64 @@ export function readCampaignRows(
   const isWholeCredited = whole.visits === whole.credits.participation;
   const costPerVisit = isWholeCredited ? readField(wholePerformance, "costByVisit") : whole.costPerVisit;
   return { rows, total: { ...whole, costPerVisit } };
+}
+
+/** A campaign's row with what is known of the campaign. */
+export interface CampaignListRow extends CampaignRow {
+  lever?: string | undefined;
+  provider?: string | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
+const NO_CREDITS: CampaignRow["credits"] = { linear: null, shapley: null, fc: null, lc: null, participation: null };
+
+/** Return the first and last day of a campaign: the planned ones, else those that have data. */
+export function campaignDays(campaign: Resource<"campaigns">): { from?: string | undefined; to?: string | undefined } {
+  return {
+    from: campaign.from ?? campaign.computedFrom ?? undefined,
+    to: campaign.to ?? campaign.computedTo ?? undefined,
+  };
+}
+
+/**
+ * Return campaigns with figures and, with `days`, those that run in these days without any.
+ *
+ * `idle`: how many campaigns do not run in these days and have no figures.
+ */
+export function listCampaigns(
+  rows: readonly CampaignRow[],
+  campaigns: readonly Resource<"campaigns">[],
+  days: Days | null,
+): { rows: CampaignListRow[]; idle: number } {
+  const byId = new Map(campaigns.map((campaign) => [campaign._id, campaign]));
+  const describe = (campaign: Resource<"campaigns"> | undefined) =>
+    campaign && {
+      lever: campaign._cachedLeverName ?? undefined,
+      provider: campaign.provider ?? undefined,
+      ...campaignDays(campaign),
+    };
+  const listed: CampaignListRow[] = rows.map((row) => ({ ...row, ...describe(byId.get(row.id)) }));
+  if (!days) return { rows: listed, idle: 0 };
+  const withFigures = new Set(rows.map(({ id }) => id));
+  const others = campaigns.filter(({ _id }) => !withFigures.has(_id));
+  const running = others.filter((campaign) => {
+    const { from, to } = campaignDays(campaign);
+    return (!from || from <= days.to) && (!to || to >= days.from);
+  });
+  const empty = running.map((campaign): CampaignListRow => ({
+    id: campaign._id,
+    key: campaign.key ?? campaign._id,
+    name: campaign.name ?? campaign.key ?? campaign._id,
+    prints: null,
+    clicks: null,
+    cost: null,
+    visits: null,
+    credits: NO_CREDITS,
+    costPerVisit: null,
+    revenue: null,
+    roi: null,
+    ...describe(campaign),
+  }));
+  return { rows: [...listed, ...empty], idle: others.length - running.length };
 }

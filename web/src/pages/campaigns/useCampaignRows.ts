@@ -7,6 +7,11 @@ import { useAnswer } from "~/useAnswer";
 
 import { campaignParams, type CampaignRow, type Level, type Model, readCampaignRows } from "./campaignRows";
 
+/** Return whether the URL asks for figures as counted (false), or leaves it to the module. */
+export function parseUplift(text: string | null): boolean | undefined {
+  return text === "false" ? false : undefined;
+}
+
 export interface CampaignRows {
   rows: CampaignRow[];
   total: CampaignRow;
@@ -16,10 +21,10 @@ export interface CampaignRows {
 /** Ask what campaigns, levers or providers cost and brought. All models come in one answer. */
 export function useCampaignRows(
   level: Level,
-  { model, uplift }: { model: Model; uplift?: boolean | undefined },
+  { model, uplift, compared = false }: { model: Model; uplift?: boolean | undefined; compared?: boolean },
 ): Remote<CampaignRows> {
   const { common } = useTexts();
-  const remote = useAnswer("conversion", { params: campaignParams(level) }, { compared: false, uplift });
+  const remote = useAnswer("conversion", { params: campaignParams(level) }, { compared, uplift });
   const { data: answer } = remote;
   const data = useMemo(
     () =>

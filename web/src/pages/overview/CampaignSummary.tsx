@@ -35,10 +35,22 @@ export function CampaignSummary() {
         {({ rows, total }) =>
           rows.length ? (
             <>
-              <CampaignTable rows={rows} total={total} limit={SHOWN} initialSort="-visits" />
+              <CampaignTable
+                rows={rows}
+                total={total}
+                limit={SHOWN}
+                initialSort="-visits"
+                nameCell={(row) => (
+                  <Link href={`${pagePath(key, "campaigns")}${linkQuery(params, { campaign: row.key })}`}>
+                    {row.name}
+                  </Link>
+                )}
+              />
               <p class="muted overview-hint">{texts.campaigns.modelHint}</p>
               <p>
-                <Link href={`${pagePath(key, "campaigns")}${keptQuery(params)}`}>{texts.overview.allCampaigns}</Link>
+                <Link href={`${pagePath(key, "campaigns")}${linkQuery(params, {})}`}>
+                  {texts.overview.allCampaigns}
+                </Link>
               </p>
             </>
           ) : (
@@ -48,4 +60,14 @@ export function CampaignSummary() {
       </Loaded>
     </section>
   );
+}
+
+/** Return the query of a link to the page of campaigns: the frame's state, the model, and further parameters. */
+function linkQuery(params: URLSearchParams, more: Record<string, string>): string {
+  const query = new URLSearchParams(keptQuery(params));
+  const model = params.get("model");
+  if (model) query.set("model", model);
+  for (const [name, value] of Object.entries(more)) query.set(name, value);
+  const text = query.toString();
+  return text ? `?${text}` : "";
 }

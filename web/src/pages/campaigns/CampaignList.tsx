@@ -1,0 +1,211 @@
+import { useMemo } from "preact/hooks";
+
+import { useResources } from "~/api/resources";
+import { useApplication } from "~/application";
+import { useLanguage } from "~/i18n/language";
+import { useFrameState, useQuery } from "~/state/location";
+import type { Column } from "~/ui/DataTable";
+import { TextField } from "~/ui/Field";
+import { Loaded } from "~/ui/Loading";
+import { Notice } from "~/ui/Notice";
+import { Segmented } from "~/ui/Segmented";
+import { useAnswer } from "~/useAnswer";
+
+import {
+  type CampaignListRow,
+  LEVELS,
+  listCampaigns,
+  type Model,
+  MODELS,
+  parseLevel,
+  parseModel,
+} from "./campaignRows";
+import { CampaignTable } from "./CampaignTable";
+import { ControlComparison, readControlComparison } from "./ControlComparison";
+import { ModelPlot } from "./ModelPlot";
+import { Totals } from "./Totals";
+import { Unexplained } from "./Unexplained";
+import { parseUplift, useCampaignRows } from "./useCampaignRows";
+
+/** All campaigns: the whole, each by itself, and the models side by side. */
+export function CampaignList() {
+  const { texts, formats } = useLanguage();
+  const { days } = useApplication();
+  const { filters, setFilters } = useFrameState();
+  const [params, change] = useQuery();
+  const model = parseModel(params.get("model"));
+  const level = parseLevel(params.get("level"));
+  const uplift = parseUplift(params.get("uplift"));
+  const search = params.get("q") ?? "";
+  const remote = useCampaignRows(level, { model, uplift, compared: true });
+  const resources = useResources("campaigns");
+  const control = useAnswer("conversion", { params: [{ kpi: "comparisonOfflineVisits", temporals: false }] });
+  const { rows: all, idle } = useMemo(
+    () =>
+      remote.data && level === "campaigns" && !Object.keys(filters).length
+        ? listCampaigns(remote.data.rows, resources.data?.documents ?? [], days)
+        : { rows: listCampaigns(remote.data?.rows ?? [], resources.data?.documents ?? [], null).rows, idle: 0 },
+    [remote.data, resources.data, level, filters, days],
+  );
+  const rows = all.filter((row) => isMatch(row, search));
+  const head = texts.campaigns.levels[level];
+
+  function open(row: CampaignListRow): void {
+    if (level === "campaigns") change({ campaign: row.key });
+    else setFilters({ ...filters, [level]: [row.key] });
+  }
+
+  const columns: Column<CampaignListRow>[] =
+    level === "campaigns"
+      ? [
+          {
+            id: "lever",
+            title: texts.campaigns.columns.lever,
+            sortBy: (row) => row.lever ?? null,
+            cell: (row) => row.lever ?? "",
+          },
+          {
+            id: "provider",
+            title: texts.campaigns.columns.provider,
+            sortBy: (row) => row.provider ?? null,
+            cell: (row) => row.provider ?? "",
+          },
+          {
+            id: "period",
+            title: texts.campaigns.columns.period,
+            sortBy: (row) => row.from ?? null,
+            cell: (row) => <span class="campaign-period">{periodText(row)}</span>,
+          },
+        ]
+      : [];
+
+  function periodText({ from, to }: CampaignListRow): string {
+    if (!from && !to) return "";
+    return `${from ? formats.shortDay(from) : "…"} – ${to ? formats.day(to) : "…"}`;
+  }
+
+  return (
+    <>
+      <section class="card">
+        <div class="card-head">
+          <h2>{texts.campaigns.together}</h2>
+          <UpliftChoice />
+        </div>
+        <Loaded remote={remote} height={96}>
+          {({ answer }) => <Totals answer={answer} />}
+        </Loaded>
+        <Unexplained uplift={uplift} />
+      </section>
+      <section class="card">
+        <div class="card-head">
+          <div class="campaign-choices">
+            <Segmented
+              label={texts.campaigns.level}
+              value={level}
+              options={LEVELS.map((value) => ({ value, label: texts.campaigns.levels[value] }))}
+              onChange={(value) => {
+                change({ level: value });
+              }}
+            />
+            <ModelChoice model={model} />
+          </div>
+          <TextField
+            label={texts.common.search}
+            type="search"
+            value={search}
+            onInput={(value) => {
+              change({ q: value || null }, { replace: true });
+            }}
+          />
+        </div>
+        <Loaded remote={remote} height={420}>
+          {({ total }) =>
+            rows.length ? (
+              <CampaignTable
+                rows={rows}
+                total={total}
+                head={head}
+                extraColumns={columns}
+                sort={params.get("sort") ?? "-visits"}
+                onSort={(sort) => {
+                  change({ sort });
+                }}
+                nameCell={(row) => (
+                  <button
+                    type="button"
+                    class="link"
+                    title={level === "campaigns" ? texts.campaigns.open(row.name) : texts.overview.limitTo(row.name)}
+                    onClick={() => {
+                      open(row);
+                    }}
+                  >
+                    {row.name}
+                  </button>
+                )}
+              />
+            ) : (
+              <p class="muted">{search ? texts.campaigns.noneFound(search) : texts.campaigns.noneInPeriod}</p>
+            )
+          }
+        </Loaded>
+        {idle > 0 ? <p class="muted campaign-hint">{texts.campaigns.idle(idle)}</p> : null}
+        <p class="muted campaign-hint">{texts.campaigns.modelHint}</p>
+      </section>
+      {remote.data && rows.length ? <ModelPlot rows={rows} head={head} /> : null}
+      <section class="card">
+        <div class="card-head">
+          <h2>{texts.campaigns.effect}</h2>
+        </div>
+        <Loaded remote={control} height={120}>
+          {(answer) => <ControlComparison comparison={readControlComparison(answer)} />}
+        </Loaded>
+      </section>
+    </>
+  );
+}
+
+function isMatch(row: CampaignListRow, search: string): boolean {
+  const fold = (text: string) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
+  const text = fold([row.name, row.key, row.lever ?? "", row.provider ?? ""].join(" "));
+  return fold(search)
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+/** Choice of the attribution model, kept in the URL. */
+export function ModelChoice({ model }: { model: Model }) {
+  const { texts } = useLanguage();
+  const [, change] = useQuery();
+  return (
+    <Segmented
+      label={texts.campaigns.model}
+      value={model}
+      options={MODELS.map((value) => ({ value, label: texts.campaigns.models[value] }))}
+      onChange={(value) => {
+        change({ model: value });
+      }}
+    />
+  );
+}
+
+/** Choice between figures extrapolated to the population and users as they were counted. */
+export function UpliftChoice() {
+  const { texts } = useLanguage();
+  const [params, change] = useQuery();
+  return (
+    <Segmented
+      label={texts.campaigns.uplift}
+      value={params.get("uplift") === "false" ? "false" : "true"}
+      options={(["true", "false"] as const).map((value) => ({ value, label: texts.campaigns.uplifts[value] }))}
+      onChange={(value) => {
+        change({ uplift: value === "true" ? null : value });
+      }}
+    />
+  );
+}
+
+/** Say that a question has no answer for campaigns. */
+export function NoCampaign({ campaign }: { campaign: string }) {
+  const { texts } = useLanguage();
+  return <Notice kind="warning">{texts.campaigns.unknown(campaign)}</Notice>;
+}
