@@ -213,6 +213,7 @@ def preview_file(
     kind: str | None,
     encoding: str | None,
     delimiter: str | None,
+    sheet: str | None,
     dates: DateOrder | None,
     timezone: str | None,
     mapper: Mapping[str, str],
@@ -227,7 +228,9 @@ def preview_file(
     if kind is not None and kind not in kinds:
         raise NotFound("kind of files", f"{kind}{format_suggestion(kind, kinds)}")
     expected = {field.name for target in kinds.values() for field in target.fields} | set(mapper.values())
-    head = read_file_head(file, expected=expected, encoding=encoding, delimiter=delimiter, is_partial=is_partial)
+    head = read_file_head(
+        file, expected=expected, encoding=encoding, delimiter=delimiter, sheet=sheet, is_partial=is_partial
+    )
     sampled = sample_columns(head, dates)
     scores = {
         name: score_kind(target, sampled.columns, guess_columns(target, sampled.columns, known_names, {}))

@@ -110,7 +110,7 @@ def ingest(  # noqa: PLR0917 - options of a command line
             metavar="FILE...",
             exists=True,
             dir_okay=False,
-            help="Files: .ndjson, .json, .csv or .parquet, also compressed as .gz or .zst.",
+            help="Files: .ndjson, .json, .csv, .parquet or .xlsx, also compressed as .gz or .zst.",
         ),
     ],
     atomic: Annotated[
@@ -131,6 +131,14 @@ def ingest(  # noqa: PLR0917 - options of a command line
             help="Unit of a field, such as duration_s=min or speed=km/h; docs/events.md lists them.",
         ),
     ] = None,
+    time: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=COLUMN",
+            help="Column with the time of day of a field, whose --mapper column has the day only, such as at=Heure.",
+        ),
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of .xlsx files; the first one with data by default.")] = None,
     url: Url = None,
     token: Token = None,
 ) -> None:
@@ -150,6 +158,8 @@ def ingest(  # noqa: PLR0917 - options of a command line
         timezone,
         mapper=parse_pairs("--mapper", "FIELD=COLUMN", mapper or ()),
         units=parse_pairs("--unit", "FIELD=UNIT", unit or ()),
+        times=parse_pairs("--time", "FIELD=COLUMN", time or ()),
+        sheet=sheet,
     )
     run(application, kind, files, options, atomic=atomic, allow_rejected=allow_rejected, url=url, token=token)
 

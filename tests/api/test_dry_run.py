@@ -4,6 +4,8 @@ import io
 import json
 import random
 from collections.abc import Callable
+from datetime import date, datetime, time
+from typing import Any
 
 import httpx
 import pyarrow as pa
@@ -11,11 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.api.server import Json, Tenant
+from tests.tables.workbooks import write_workbook
 
 pytestmark = pytest.mark.anyio
 
 CSV, NDJSON, JSON = "text/csv", "application/x-ndjson", "application/json"
 PARQUET = "application/vnd.apache.parquet"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 VALUES: dict[str, list[str]] = {  # the first ones are valid, in some places at least
     "user": ["u1", "u2", "Zoë", "", "x" * 1001],
     "site": ["lyon", "Lyon Part-Dieu", "nowhere", "", "twin"],
@@ -152,3 +156,69 @@ async def test_dry_runs_need_an_editor(shop: Tenant) -> None:
     url = f"{shop.url}/ingest/visits"
     response = await shop.reader.post(url, params={"dryRun": "true"}, content=b"", headers={"Content-Type": CSV})
     assert response.status_code == 403
+
+
+FRENCH_SHEET: list[list[Any]] = [
+    [],
+    ["Date", "Heure", "Magasin", "N° client", "Montant TTC"],
+    [date(2024, 5, 13), time(10, 30), "Lyon Part-Dieu", 1001, 12.5],
+    [date(2024, 5, 14), time(11, 5), "Paris", "C-2", "12,50"],
+    [],
+    [date(2024, 5, 14), time(11, 6), "Lille", "C-2", "1,234"],
+]
+FRENCH_OPTIONS = {
+    "mapper[user]": "N° client",
+    "mapper[site]": "Magasin",
+    "mapper[at]": "Date",
+    "time[at]": "Heure",
+    "mapper[amount]": "Montant TTC",
+    "timezone": "site",
+}
+
+
+@pytest.mark.parametrize("media", [XLSX, "text/csv", "application/vnd.ms-excel"])
+async def test_workbooks_are_read(shop: Tenant, media: str) -> None:
+    body = write_workbook({"Vide": [], "Tickets": FRENCH_SHEET})
+    trial = await try_file(shop, "purchases", body, media, **FRENCH_OPTIONS)
+    assert [(line["line"], line["accepted"]) for line in trial["lines"]] == [(3, True), (4, True), (6, False)]
+    first, second, third = trial["lines"]
+    assert first["values"] | {"at": ""} == {"user": "1001", "site": "Lyon Part-Dieu", "at": "", "amount": 12.5}
+    assert datetime.fromisoformat(first["values"]["at"]) == datetime.fromisoformat("2024-05-13T10:30:00+02:00")
+    assert second["values"]["amount"] == 12.5
+    assert [error["field"] for error in third["errors"]] == ["amount"]
+    batch = (await send(shop, "purchases", body, media, **FRENCH_OPTIONS)).json()
+    assert (batch["accepted"], batch["rejected"], batch["reasons"][0]["line"]) == (2, 1, 6)
+    rejected = await shop.editor.get(f"{shop.url}/ingest/{batch['_id']}/rejected")
+    assert rejected.headers["content-type"].startswith(CSV)
+    assert rejected.text.splitlines() == [";".join(FRENCH_SHEET[1]), "2024-05-14;11:06:00;Lille;C-2;1,234"]
+
+
+async def test_the_sheet_of_a_workbook_can_be_chosen(shop: Tenant) -> None:
+    rows = [["user", "site", "at"], ["u", "lyon", "2024-05-02T10:00:00Z"]]
+    body = write_workbook({"Notes": [["Bonjour"]], "Data": rows})
+    trial = await try_file(shop, "visits", body, XLSX, sheet="Data")
+    assert trial["accepted"] == 1
+    unknown = await send(shop, "visits", body, XLSX, sheet="data")
+    assert unknown.status_code == 422
+    assert "'Data'" in unknown.json()["detail"]
+    assert (await send(shop, "visits", b"user,site", XLSX)).status_code == 400
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_a_dry_run_of_a_workbook_accepts_what_the_ingest_accepts(shop: Tenant, seed: int) -> None:
+    chooser = random.Random(seed)
+    cells: list[list[Any]] = [
+        ["u1", 7, True, None],
+        ["lyon", "Paris", "nowhere", None],
+        [datetime.fromisoformat("2024-05-02T10:00:00"), date(2024, 5, 2), "02/05/2024 10:00", 1714557600, None],
+        [12.5, -3, "12,5", "lots", time(1, 2), None],
+        [None, 7, "A-1"],
+    ]
+    rows = [[values[0] if chooser.random() < 0.7 else chooser.choice(values) for values in cells] for _ in range(60)]
+    body = write_workbook({"A": [list(VALUES), *rows]})
+    trial = await try_file(shop, "purchases", body, XLSX, timezone="site", dates="dmy")
+    batch = (await send(shop, "purchases", body, XLSX, timezone="site", dates="dmy")).json()
+    assert batch["rejected"] > 3
+    assert trial["accepted"] == batch["accepted"] + batch["duplicate"]
+    rejected = [line["line"] for line in trial["lines"] if not line["accepted"]]
+    assert rejected == [reason["line"] for reason in batch["reasons"]]

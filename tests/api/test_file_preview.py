@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import date, time
 from typing import Any
 
 import httpx
@@ -10,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.api.server import Json, Tenant
+from tests.tables.workbooks import write_workbook
 
 pytestmark = pytest.mark.anyio
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FILES: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "visits": (
         "Date;Heure;Magasin;N° client\n13/05/2024;10h30;Lyon Part-Dieu;C001\n14/05/2024;11h05;Paris;C002\n",
@@ -249,3 +252,25 @@ async def test_compressed_files(shop: Tenant) -> None:
 async def test_previews_need_an_editor(shop: Tenant) -> None:
     response = await shop.reader.post(f"{shop.url}/files/preview", content=b"a;b\n1;2\n")
     assert response.status_code == 403
+
+
+async def test_workbooks(shop: Tenant) -> None:
+    rows: list[list[Any]] = [
+        [],
+        ["Date", "Heure", "Magasin", "N° client", ""],
+        [date(2024, 5, 13), time(10, 30), "Lyon Part-Dieu", 1001],
+        [date(2024, 5, 14), time(11, 5), "Paris", 1002],
+    ]
+    answer = await preview(shop, write_workbook({"Notice": [["Bonjour"]], "Visites": rows}), sheet="Visites")
+    assert answer["format"] == XLSX
+    assert (answer["sheet"], answer["sheets"]) == ("Visites", ["Notice", "Visites"])
+    assert (answer["encoding"], answer["delimiter"], answer["dates"]) == (None, None, None)
+    assert answer["kind"] == "visits"
+    assert answer["mapper"] == {"at": "Date", "site": "Magasin", "user": "N° client"}
+    assert (answer["times"], answer["timezone"]) == ({"at": "Heure"}, "site")
+    assert answer["rows"][0] == ["2024-05-13", "10:30:00", "Lyon Part-Dieu", 1001]
+    first = await preview(shop, write_workbook({"Vide": [], "Visites": rows}))
+    assert first["sheet"] == "Visites"
+    assert (await post(shop, write_workbook({"A": rows}), sheet="B")).status_code == 422
+    assert (await post(shop, write_workbook({"A": rows}), partial="true")).status_code == 422
+    assert (await post(shop, b"\xd0\xcf\x11\xe0old")).status_code == 400

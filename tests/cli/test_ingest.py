@@ -8,6 +8,7 @@ from okube_api.cli.runtime import open_services
 from okube_api.settings import Settings
 
 from tests.processes import create_administrator, find_free_port, log_in, run_cli, start_server
+from tests.tables.workbooks import write_workbook
 
 pytestmark = pytest.mark.usefixtures("work_folder")
 
@@ -90,6 +91,10 @@ def test_options_of_columns_and_times(visits: Path, work_folder: Path) -> None:
     stays = work_folder / "stays.csv"
     stays.write_text("user,site,start,duration_s\nu,lyon,2024-07-05T10:00:00Z,2.5\n")
     units = ("ingest", "acme", "stays", str(stays), "--unit[duration_s]=min")
+    workbook = work_folder / "visits.xlsx"
+    rows = [["user", "site", "Date", "Heure"], ["u", "lyon", "2024-07-06", "10h30"]]
+    workbook.write_bytes(write_workbook({"Notes": [["?"]], "Visites": rows}))
+    sheet = ("ingest", "acme", "visits", str(workbook), "--sheet", "Visites", "--mapper", "at=Date", "--time[at]=Heure")
     with start_server(port, work_folder / "log"), log_in(port) as client:
         assert client.post("/applications", json={"key": "acme", "timezone": "Europe/Paris"}).status_code == 201
         site = {"key": "lyon", "name": "Lyon", "online": True}
@@ -100,8 +105,10 @@ def test_options_of_columns_and_times(visits: Path, work_folder: Path) -> None:
         assert (result.exit_code, "3 accepted" in result.stderr) == (0, True), result.stderr
         assert "from the future: 1" in result.stderr
         assert "1 accepted" in run_cli(*units, *remote).stderr
+        assert "1 accepted" in run_cli(*sheet, "--timezone", "site", *remote).stderr
     assert "3 duplicate" in run_cli("ingest", "acme", "visits", str(visits), *OPTIONS).stderr
     assert "1 duplicate" in run_cli(*units).stderr
+    assert "1 duplicate" in run_cli(*sheet, "--timezone", "site").stderr
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,8 @@ class IngestQuery(BaseModel):
         json_schema_extra={"format": "iana-time-zone"},
     )
 
+    sheet: str | None = Field(None, description="Name of the sheet of a workbook; if absent, the first with data.")
+
     def to_options(self, charset: str | None) -> ReadOptions:
         """Return the options of the file; empty ones are absent.
 
@@ -130,6 +132,7 @@ class IngestQuery(BaseModel):
             mapper=_select_option(given, "mapper"),
             units=_select_option(given, "unit"),
             times=_select_option(given, "time"),
+            sheet=given.get("sheet"),
         )
 
 
@@ -232,7 +235,7 @@ async def ingest_events(
     content_type: ContentType = "",
     content_encoding: ContentEncoding = "identity",
 ) -> Response:
-    """Ingest a file of events: a JSON array, NDJSON, CSV or Parquet.
+    """Ingest a file of events: a JSON array, NDJSON, CSV, Parquet or XLSX.
 
     Invalid lines are rejected and stored with the batch; the lines of an array are its elements.
     `mapper[field]=column` maps columns with other names; then columns that belong to no field are ignored.
@@ -242,14 +245,14 @@ async def ingest_events(
     options = query.to_options(parse_charset(content_type))
     options.check(kind)
     body = BodyStream(request)
-    encoding = parse_content_encoding(content_encoding)
+    encoding, file_format = parse_content_encoding(content_encoding), parse_content_type(content_type)
     source = EventFile(
         aiter(body),
-        parse_content_type(content_type),
+        file_format,
         encoding,
         options=options,
         limit=services.settings.ingest_limit,
-        size=_get_length(request) if encoding is Encoding.IDENTITY else None,
+        size=_get_length(request) if encoding is Encoding.IDENTITY and file_format is not Format.XLSX else None,
     )
     if query.dry_run:
         trial = await cancel_on_disconnect(request, services.ingest.try_file(access.application, kind, source), body)
@@ -293,18 +296,20 @@ async def get_batch(batch: BatchInPath, access: CanRead, services: ServicesDep) 
     router,
     "GET",
     REJECTED,
-    responses={200: {"content": {file_format.value: {} for file_format in Format}}} | refusals(404, 422),
+    responses={200: {"content": {file_format.value: {} for file_format in Format if file_format is not Format.XLSX}}}
+    | refusals(404, 422),
 )
 async def get_rejected_lines(batch: BatchInPath, access: CanEdit, services: ServicesDep) -> StreamingResponse:
     """Return the rejected lines of a batch (by default the first 10,000) as they were sent, for correction.
 
-    Lines of CSV follow the header of the file, and cells that a spreadsheet would run as a formula get an apostrophe
-    in front, which an ingest removes. Rows of Parquet and elements of a JSON array are lines of JSON.
+    Lines of CSV follow the header of the file, as do rows of XLSX, which are written as CSV. Cells that a spreadsheet
+    would run as a formula get an apostrophe in front, which an ingest removes. Rows of Parquet and elements of a JSON
+    array are lines of JSON.
     """
     document = await services.ingest.batches.get_batch(access.application.id, batch)
     lines = services.ingest.stream_rejected(document)
     file_format = Format(document["format"])
-    media_type = Format.CSV if file_format is Format.CSV else Format.NDJSON
+    media_type = Format.CSV if file_format in (Format.CSV, Format.XLSX) else Format.NDJSON
     first = await anext(lines, None)
     header = document.get("header")
     delimiter = None if header is None else guess_delimiter(header, get_schema(document["kind"]).names)

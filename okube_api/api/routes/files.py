@@ -119,6 +119,7 @@ async def preview(
             kind=query.kind or None,
             encoding=query.encoding or None,
             delimiter=query.delimiter or None,
+            sheet=query.sheet or None,
             dates=query.dates or None,
             timezone=query.timezone or None,
             mapper={name: fields[f"mapper[{name}]"] for name in _FIELDS if fields[f"mapper[{name}]"] is not None},

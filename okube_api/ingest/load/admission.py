@@ -76,7 +76,7 @@ class LoadAdmission:
         self._small = _LoadQueue(_SMALL_PLACES, _SMALL_WAITING, max_wait_s)
 
     @asynccontextmanager
-    async def admit(self, *, is_parquet: bool, size: int | None) -> AsyncIterator[None]:
+    async def admit(self, *, is_binary: bool, size: int | None) -> AsyncIterator[None]:
         """Hold the memory for a file while it is loaded; raise ServiceUnavailable when too many files wait.
 
         size: of the file in bytes, decompressed; None when it is not known.
@@ -85,7 +85,7 @@ class LoadAdmission:
             async with self._small.hold(1):
                 yield
         else:
-            async with self._large.hold(PARQUET_MB if is_parquet else TEXT_MB):
+            async with self._large.hold(PARQUET_MB if is_binary else TEXT_MB):
                 yield
 
 

@@ -1,12 +1,14 @@
 """Files of events as blocks of parsed rows."""
 
 import asyncio
+import csv
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from io import SEEK_END
+from io import SEEK_END, StringIO
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
@@ -24,10 +26,14 @@ from okube_api.ingest.parse.row_checks import parse_json_line
 from okube_api.ingest.parse.text import NdjsonParser, ParsedBlock, Parser
 from okube_api.ingest.parse.transcoding import Transcoder
 from okube_api.store.values import Json
+from okube_api.tables.workbook import MAX_SMALL_UNPACKED_BYTES, MAX_UNPACKED_BYTES, ZIP_MARK, open_sheet
 
 SMALL_BYTES = 2**20
 _CHUNK_BYTES = 2**20
 _MAX_BYTES_ON_LOOP = 2**16
+_SHEET_ROWS = 5000
+WORKBOOK_DELIMITER = ";"
+"""Between the cells of rejected lines of workbooks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class EventFile:
     path: where the file is on disk; None when it comes over the network.
     options: how the file is written, as far as the sender says so.
     limit: maximum size of the decompressed file, in bytes.
-    size: size of the decompressed file in bytes; None when it is not known before the file is read.
+    size: size of the decompressed file in bytes; None when it is not known before the file is read, as for workbooks.
     """
 
     chunks: AsyncIterator[bytes]
@@ -94,7 +100,7 @@ async def open_event_file(path: Path, options: ReadOptions = DEFAULT_OPTIONS) ->
     content_hash, size = await asyncio.to_thread(_hash_content, path)
     if parameters := options.as_parameters():
         content_hash = hashlib.blake2b(f"{content_hash} {parameters}".encode(), digest_size=32).hexdigest()
-    plain_size = size if encoding is Encoding.IDENTITY else None
+    plain_size = size if encoding is Encoding.IDENTITY and file_format is not Format.XLSX else None
     return EventFile(_read_chunks(path), file_format, encoding, path.name, content_hash, path, options, size=plain_size)
 
 
@@ -146,21 +152,54 @@ async def _read_text_blocks(file: EventFile, reader: CellReader, column_map: Col
                     yield piece
         decoder.end()
 
-    parser: Parser = (
-        CsvParser(reader.kind, reader, file.options.delimiter, column_map)
-        if file.format is Format.CSV
-        else NdjsonParser(reader.kind, reader, column_map)
-    )
+    pieces = decode()
+    start = await anext(pieces, b"")
+    parser: Parser
+    if file.format is Format.XLSX or start.startswith(ZIP_MARK):
+        parser = CsvParser(reader.kind, reader, WORKBOOK_DELIMITER, column_map, has_decimal_comma=False)
+        texts = _read_workbook(_prepend(start, pieces), file)
+    else:
+        parser = (
+            CsvParser(reader.kind, reader, file.options.delimiter, column_map)
+            if file.format is Format.CSV
+            else NdjsonParser(reader.kind, reader, column_map)
+        )
+        texts = _convert(_prepend(start, pieces), Transcoder(file.options.codec))
+        if file.format is Format.JSON:
+            texts = _convert(texts, ArrayLines())
     last_line = 0
-    texts = _convert(decode(), Transcoder(file.options.codec))
-    if file.format is Format.JSON:
-        texts = _convert(texts, ArrayLines())
     async for lines in read_line_blocks(texts):
         parsed = await asyncio.to_thread(partial(parser.read, lines, is_last=False))
         last_line = lines.last_line
         yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.parse_line, parser.header)
     parsed = parser.read(LineBlock(b"", last_line + 1))
     yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.parse_line, parser.header)
+
+
+async def _prepend(start: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield start
+    async for piece in pieces:
+        yield piece
+
+
+async def _read_workbook(pieces: AsyncIterator[bytes], file: EventFile) -> AsyncIterator[bytes]:
+    """Yield the rows of a sheet as CSV, one line each."""
+    max_bytes = MAX_SMALL_UNPACKED_BYTES if file.is_small else MAX_UNPACKED_BYTES
+    with TemporaryFile(prefix="okube-") as plain:
+        async for piece in pieces:
+            await asyncio.to_thread(plain.write, piece)
+        sheet = await asyncio.to_thread(open_sheet, plain, file.options.sheet, max_bytes)
+        while text := await asyncio.to_thread(_format_csv, sheet.rows):
+            yield text
+
+
+def _format_csv(rows: Iterator[list[str]]) -> bytes:
+    """Return the next rows as CSV; an empty text after the last one."""
+    text = StringIO()
+    writer = csv.writer(text, delimiter=WORKBOOK_DELIMITER, lineterminator="\n")
+    for row in islice(rows, _SHEET_ROWS):
+        writer.writerow(row if any(row) else [])
+    return text.getvalue().encode("utf-8", "replace")
 
 
 async def _convert(pieces: AsyncIterator[bytes], converter: Transcoder | ArrayLines) -> AsyncIterator[bytes]:

@@ -91,7 +91,7 @@ class Loader:
         cannot be read, RequestConflict when the batch was interrupted because this process had stopped for a while.  No
         event of the file stays stored then.  Raise ServiceUnavailable when too many files are being loaded.
         """
-        async with self._admission.admit(is_parquet=file.format is Format.PARQUET, size=file.size):
+        async with self._admission.admit(is_binary=file.format in (Format.PARQUET, Format.XLSX), size=file.size):
             return await self._load(application, kind, file, atomic=atomic, on_progress=on_progress)
 
     async def read_small(self, application: Application, kind: str, file: EventFile, *, atomic: bool) -> SmallFile:
@@ -99,7 +99,7 @@ class Loader:
 
         Raise the errors of `load`; a file that is refused is stored as a batch without events.
         """
-        async with self._admission.admit(is_parquet=file.format is Format.PARQUET, size=file.size):
+        async with self._admission.admit(is_binary=file.format in (Format.PARQUET, Format.XLSX), size=file.size):
             batch = self._batches.build(application.id, kind, _describe_file(file, atomic=atomic))
             try:
                 counts, rows = await self._collect_events(application, batch, file)
@@ -146,7 +146,7 @@ class Loader:
         be read.
         """
         async with (
-            self._admission.admit(is_parquet=file.format is Format.PARQUET, size=file.size),
+            self._admission.admit(is_binary=file.format in (Format.PARQUET, Format.XLSX), size=file.size),
             self._open_normalizer(application, kind, file, *self._create_lookups(application)) as (normalizer, blocks),
         ):
             return await try_events(kind, blocks, normalizer)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from okube_api.errors import BadRequest, TooLarge, UnsupportedMedia
+from okube_api.tables.workbook import XLSX
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -30,6 +31,7 @@ class Format(StrEnum):
     CSV = "text/csv"
     PARQUET = "application/vnd.apache.parquet"
     JSON = "application/json"
+    XLSX = XLSX
 
 
 class Encoding(StrEnum):
@@ -46,7 +48,9 @@ _FORMAT_SUFFIXES = {
     ".json": Format.JSON,
     ".csv": Format.CSV,
     ".parquet": Format.PARQUET,
+    ".xlsx": Format.XLSX,
 }
+_MEDIA_TYPES = {"application/vnd.ms-excel": Format.CSV}  # what browsers call CSV where Excel is installed
 _ENCODING_SUFFIXES = {".gz": Encoding.GZIP, ".zst": Encoding.ZSTD}
 
 
@@ -54,7 +58,7 @@ def parse_content_type(content_type: str) -> Format:
     """Return the format of a media type, whose parameters are ignored.  Raise UnsupportedMedia."""
     name = content_type.partition(";")[0].strip().lower()
     try:
-        return Format(name)
+        return _MEDIA_TYPES.get(name) or Format(name)
     except ValueError:
         raise UnsupportedMedia(
             f"Unsupported Content-Type '{name[:100]}'. Send events as one of {', '.join(Format)}."

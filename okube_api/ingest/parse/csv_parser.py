@@ -69,6 +69,7 @@ class CsvParser:
     """Parses a header, then one event per record.
 
     delimiter: if None, it is that of a line such as `sep=;` or, without such a line, guessed from the header.
+    has_decimal_comma: whether `1,234` is a number between 1 and 2; if None, it is unless the comma is the delimiter.
     """
 
     def __init__(
@@ -77,11 +78,14 @@ class CsvParser:
         reader: CellReader | None = None,
         delimiter: str | None = None,
         column_map: ColumnMap | None = None,
+        *,
+        has_decimal_comma: bool | None = None,
     ) -> None:
         self.header: str | None = None
         self._kind = kind
         self._reader = reader or CellReader(kind)
         self._delimiter = delimiter
+        self._has_decimal_comma = has_decimal_comma
         self._map = column_map or ColumnMap(kind)
         self._names: list[str] = []  # the field of each column, an empty text for columns that are ignored
         self._cutter: RecordCutter | None = None
@@ -105,7 +109,8 @@ class CsvParser:
             self.header = header.text
             check_columns(self._kind, header.names, self._map)
             self._names = self._map.rename_names(header.names)
-            self._reader.decimal_comma = self._delimiter != ","
+            is_free = self._delimiter != ","
+            self._reader.decimal_comma = is_free if self._has_decimal_comma is None else self._has_decimal_comma
             self._cutter = RecordCutter(self._delimiter or ",")
         return rest
 

@@ -34,6 +34,7 @@ class ReadOptions:
     dates: order of day and month in days such as 01/02/2024.
     timezone: the IANA time zone of instants without an offset, or `site` for that of each event's site.
     mapper: the file's column by field.
+    sheet: the sheet of a workbook; the first one with data when None.
     times: the file's column with the time of day, by field of instants whose column in `mapper` has only the day.
     units: the unit by field that has a unit (see `list_units`).
     """
@@ -45,6 +46,7 @@ class ReadOptions:
     mapper: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     times: Mapping[str, str] = field(default_factory=dict)
+    sheet: str | None = None
 
     def check(self, kind: str) -> None:
         """Raise UnsupportedMedia when the encoding is unknown, BadRequest when another option is malformed.
@@ -88,7 +90,7 @@ class ReadOptions:
 
     def as_parameters(self) -> dict[str, str]:
         """Return the options as parameters of a request."""
-        options = {name: getattr(self, name) for name in ("encoding", "delimiter", "dates", "timezone")}
+        options = {name: getattr(self, name) for name in ("encoding", "delimiter", "dates", "timezone", "sheet")}
         options |= {f"mapper[{name}]": self.mapper[name] for name in sorted(self.mapper)}
         options |= {f"unit[{name}]": self.units[name] for name in sorted(self.units)}
         options |= {f"time[{name}]": self.times[name] for name in sorted(self.times)}

@@ -4,6 +4,7 @@ import csv
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, BinaryIO
 
 import orjson
@@ -17,9 +18,10 @@ from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.parquet import read_first_rows
 from okube_api.ingest.parse.row_checks import EMPTY_CELLS, InvalidLine, parse_json_line
 from okube_api.ingest.parse.transcoding import BYTE_ORDER_MARKS, Transcoder
-from okube_api.kit.cells import MAX_COLUMNS, find_duplicate
+from okube_api.kit.cells import MAX_COLUMNS, describe_excess_columns, find_duplicate
 from okube_api.kit.encodings import find_codec
 from okube_api.tables.formula_marks import remove_mark
+from okube_api.tables.workbook import OLD_MARK, ZIP_MARK, open_sheet
 
 HEAD_BYTES = 2**20
 """How much of a text is read."""
@@ -55,12 +57,13 @@ def read_file_head(
     expected: Collection[str],
     encoding: str | None = None,
     delimiter: str | None = None,
+    sheet: str | None = None,
     is_partial: bool = False,
 ) -> FileHead:
     """Return the first rows of a file, whose first bytes tell its format.
 
     expected: names of columns that the file may have, by which the delimiter is chosen.
-    encoding, delimiter: those that the sender gives; else they are guessed.
+    encoding, delimiter, sheet: those that the sender gives; else they are guessed.
     is_partial: whether the file is only the beginning of a longer one.
     Raise Impossible, BadRequest or TooLarge when the file cannot be read.
     """
@@ -69,6 +72,10 @@ def read_file_head(
         if is_partial:
             raise Impossible("Send the whole Parquet file: its columns are described at its end.")
         return _read_parquet_head(file)
+    if start.startswith((ZIP_MARK, OLD_MARK)):
+        if is_partial:
+            raise Impossible("Send the whole workbook: its parts are listed at its end.")
+        return _read_workbook_head(file, sheet)
     if len(start) > HEAD_BYTES:
         start, is_partial = start[:HEAD_BYTES], True
     encoding = _find_mark(start) or encoding or guess_encoding(start)
@@ -172,6 +179,23 @@ def _read_json_head(text: bytes, encoding: str, *, is_array: bool) -> FileHead:
 
 def _to_scalar(value: Any) -> Any:
     return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+
+
+def _read_workbook_head(file: BinaryIO, sheet_name: str | None) -> FileHead:
+    sheet = open_sheet(file, sheet_name)
+    rows = (row for row in sheet.rows if any(row))
+    names = [_strip_name(cell) for cell in next(rows, [])]
+    if excess := describe_excess_columns(names):
+        raise Impossible(excess)
+    _check_names(names)
+    positions = [index for index, name in enumerate(names) if name]
+    cells = [[_read_cell(row[position].strip(" ")) for position in positions] for row in islice(rows, MAX_ROWS)]
+    names = [names[position] for position in positions]
+    return FileHead(Format.XLSX, names, cells, sheet=sheet.name, sheets=sheet.names)
+
+
+def _strip_name(cell: str) -> str:
+    return remove_mark(cell.strip())
 
 
 def _read_parquet_head(file: BinaryIO) -> FileHead:

@@ -24,7 +24,7 @@ class Loads:
     async def load(self, *, is_parquet: bool = False, size: int | None = None) -> None:
         """Load a file for some turns of the event loop."""
         memory_mb = PARQUET_MB if is_parquet else TEXT_MB
-        async with self.admission.admit(is_parquet=is_parquet, size=size):
+        async with self.admission.admit(is_binary=is_parquet, size=size):
             self.running_mb += memory_mb
             self.most_mb = max(self.most_mb, self.running_mb)
             for _ in range(3):
@@ -38,7 +38,7 @@ async def fill(admission: LoadAdmission, files: int) -> AsyncIterator[None]:
     """Hold the memory of large text files."""
     async with AsyncExitStack() as stack:
         for _ in range(files):
-            await stack.enter_async_context(admission.admit(is_parquet=False, size=None))
+            await stack.enter_async_context(admission.admit(is_binary=False, size=None))
         yield
 
 
