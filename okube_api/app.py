@@ -182,6 +182,7 @@ def _lifespan(settings: Settings, started_store: Store | None, clock: Clock) -> 
             services = build_services(settings, store, clock, secret)
             closing.callback(services.passwords.close)
             app.state.services, app.state.starting = services, starting
+            await _create_configured_administrator(services, starting, closing)
             await _start_background_work(services, starting, closing)
             yield
 
@@ -207,6 +208,31 @@ async def _open_store(
         closing.push_async_callback(_cancel, starting)
         return store, starting
     return store, None
+
+
+async def _create_configured_administrator(
+    services: Services, starting: "asyncio.Task[None] | None", closing: AsyncExitStack
+) -> None:
+    """Create the administrator of the settings if there is none, once the database answers.
+
+    Raise ValueError when the settings are incomplete or the password is weak.
+    """
+    settings = services.settings
+
+    async def create() -> None:
+        await services.first_administrator.create_configured(settings.admin_login, settings.admin_password_file)
+
+    async def create_later(starting: "asyncio.Task[None]") -> None:
+        await asyncio.wait((starting,))
+        try:
+            await create()
+        except (ValueError, StoreError) as error:
+            log.error("the administrator of the settings could not be created", error=str(error))
+
+    if starting is None:
+        await create()
+    elif settings.admin_login is not None:
+        closing.push_async_callback(_cancel, asyncio.create_task(create_later(starting)))
 
 
 async def _start_background_work(

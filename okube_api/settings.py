@@ -60,6 +60,16 @@ class Settings(BaseSettings):
         description="Secret that signs tokens and pseudonymises identifiers: at least 32 bytes. "
         "If absent, the embedded store generates one and saves it next to the database file.",
     )
+    admin_login: str | None = Field(
+        None,
+        description="E-mail address of the first platform administrator, who is created at a start when there is none; "
+        "needs `OKUBE_ADMIN_PASSWORD_FILE`. An existing user is never changed.",
+    )
+    admin_password_file: Path | None = Field(
+        None,
+        description="File with the password of `OKUBE_ADMIN_LOGIN`, such as a secret of the container engine. It is "
+        "read only when that administrator is created.",
+    )
     require_https: bool = Field(
         True,
         description="Refuse plain HTTP, except on health routes and from loopback without `X-Forwarded-*` headers.",

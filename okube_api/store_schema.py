@@ -4,6 +4,7 @@ from okube_api.analytics.warming import LOADED_COLUMNS
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.areas.repository import AREAS
 from okube_api.auth.attempts import ATTEMPTS, KNOWN_ADDRESSES
+from okube_api.auth.first_administrator import SETUPS
 from okube_api.auth.invitations import INVITATIONS
 from okube_api.auth.keys import KEYS
 from okube_api.auth.mail_limit import MAIL_COUNTS
@@ -36,6 +37,7 @@ SCHEMA = Schema(
         KEYS,
         FINGERPRINTS,
         INVITATIONS,
+        SETUPS,
         ATTEMPTS,
         KNOWN_ADDRESSES,
         MAIL_COUNTS,

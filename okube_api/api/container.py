@@ -10,6 +10,7 @@ from okube_api.analytics.service import Analytics
 from okube_api.api.cascade_delete import CascadeDelete
 from okube_api.applications.repository import ApplicationRepository
 from okube_api.areas.repository import AreaRepository
+from okube_api.auth.first_administrator import FirstAdministrator
 from okube_api.auth.invitations import Invitations
 from okube_api.auth.passwords import Passwords
 from okube_api.auth.sessions import LoginSessions
@@ -46,6 +47,7 @@ class Services:
     passwords: Passwords
     sessions: LoginSessions
     invitations: Invitations
+    first_administrator: FirstAdministrator
     idempotency: Idempotency
     rate_limits: RateLimits
     applications: ApplicationRepository
@@ -97,6 +99,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         passwords=passwords,
         sessions=sessions,
         invitations=Invitations(store, clock, sessions, passwords, settings),
+        first_administrator=FirstAdministrator(store, clock, sessions.users),
         idempotency=Idempotency(store, clock, secret),
         rate_limits=RateLimits(settings, store),
         applications=ApplicationRepository(store, clock, changes),

@@ -8,7 +8,19 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from okube_api.auth.repository import Role, fold_login
 from okube_api.kit.list_query import PageQuery
-from okube_api.kit.schemas import UNSET, Answer, Body, GivenInstant, Identifier, Instant, References, Text, UpdateBody
+from okube_api.kit.schemas import (
+    UNSET,
+    Answer,
+    Body,
+    GivenInstant,
+    Identifier,
+    Instant,
+    Key,
+    References,
+    Text,
+    Timezone,
+    UpdateBody,
+)
 from okube_api.store.conditions import EVERYTHING, Condition, Contains
 
 _SECRET = {"format": "password"}
@@ -110,6 +122,24 @@ class LoginAnswer(Answer):
     auth: Authentication
 
 
+class FirstApplication(Body):
+    """An application to create together with the first administrator."""
+
+    key: Key
+    name: Text = Field(UNSET, max_length=250, examples=["My shops"])
+    timezone: Timezone = UNSET
+
+
+class Setup(Body):
+    """The first platform administrator."""
+
+    token: str = Field(min_length=1, max_length=250, description="The token in the link that the server printed.")
+    login: Email
+    password: Password = Field(description="At least 12 characters that are hard to guess.")
+    name: Text = Field(UNSET, max_length=250)
+    application: FirstApplication = Field(UNSET, description="Also create this application.")
+
+
 class InvitationToken(Body):
     """The token of an invitation."""
 
@@ -133,6 +163,13 @@ class InvitingApplication(Answer):
     id: Identifier = Field(alias="_id")
     key: str
     name: str
+
+
+class SetupAnswer(Answer):
+    """The administrator was created, and the application if one was sent.  Log in with the password."""
+
+    user: UserAnswer
+    application: InvitingApplication | None
 
 
 class InvitationAnswer(Answer):

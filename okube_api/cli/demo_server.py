@@ -2,6 +2,8 @@
 
 import os
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import typer
@@ -44,12 +46,14 @@ async def _serve(port: int, folder: Path, password: str, *, is_public: bool) -> 
     if "OKUBE_LOG_LEVEL" not in os.environ:
         settings = settings.model_copy(update={"log_level": "warning"})
 
-    async def before_serving(store: Store) -> None:
+    @asynccontextmanager
+    async def set_password(store: Store) -> AsyncIterator[None]:
         await set_login_password(store, folder, password)
+        yield
 
     def announce(url: str) -> None:
         days = read_days(folder)
         print_welcome(url, password, folder, days.last if days else compute_last_day())
 
     shown_password = password if is_public else None
-    await run_server(settings, "127.0.0.1", port, announce, before_serving, demo_password=shown_password)
+    await run_server(settings, "127.0.0.1", port, announce, set_password, demo_password=shown_password)

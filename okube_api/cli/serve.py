@@ -4,8 +4,8 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 import orjson
@@ -15,12 +15,17 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from okube_api.app import create_app
+from okube_api.auth.first_administrator import FirstAdministrator
+from okube_api.auth.repository import UserRepository
 from okube_api.auth.secret import BadSecret, load_secret_key
 from okube_api.auth.secret_fingerprint import check_secret, claim_store
-from okube_api.cli.runtime import build_store, run_command
+from okube_api.cli.demo_login import is_of_earlier_version
+from okube_api.cli.runtime import build_store, echo, run_command
+from okube_api.clock import utc_now
 from okube_api.http.connection import ConnectionLimits, allow_connections, build_protocol
 from okube_api.http.listener import listen
 from okube_api.http.middleware.access_log import configure_logging
+from okube_api.kit.demo_names import LOGIN
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED_SCHEME
 from okube_api.store.errors import StoreError, Unavailable
@@ -29,7 +34,7 @@ from okube_api.store.protocol import Store
 _GRACE_S = 25
 _IDLE_S = 75  # longer than load balancers keep idle connections, so that they never reuse one that was just closed
 
-BeforeServing = Callable[[Store], Awaitable[None]]
+AroundServing = Callable[[Store], AbstractAsyncContextManager[None]]
 
 
 def serve(host: str, port: int, workers: int) -> None:
@@ -37,11 +42,11 @@ def serve(host: str, port: int, workers: int) -> None:
     if workers == 1:
         run_command(_serve(host, port))
         return
-    run_command(_check_settings_of_workers())
+    run_command(_check_settings_of_workers(host, port))
     uvicorn.run("okube_api.app:create_app", factory=True, workers=workers, **_options(host, port, Settings()))
 
 
-async def _check_settings_of_workers() -> None:
+async def _check_settings_of_workers(host: str, port: int) -> None:
     settings = Settings()
     if settings.store_url.startswith(EMBEDDED_SCHEME):
         raise ValueError(
@@ -50,7 +55,38 @@ async def _check_settings_of_workers() -> None:
         )
     store = await _start_store(settings, load_secret_key(settings))
     if store is not None:
-        await store.close()
+        try:
+            token = await _prepare_administrator(store, settings)
+            if token is not None:
+                _print_setup_link(_build_url(host, port), token)
+        finally:
+            await store.close()
+
+
+async def _prepare_administrator(store: Store, settings: Settings) -> str | None:
+    """Create the administrator of the settings; without one, return a token to create the first administrator with."""
+    users = UserRepository(store, utc_now)
+    earlier_login = await users.find_by_login(LOGIN)
+    if earlier_login is not None and is_of_earlier_version(earlier_login):
+        echo(
+            f"Note: the store has the demo of an earlier version, whose login {LOGIN} administers everything. The demo "
+            "now has a folder of its own, okube-demo. For data of your own, begin with an empty store: stop the "
+            f"server and rename {settings.data_folder}."
+        )
+    first_administrator = FirstAdministrator(store, utc_now, users)
+    await first_administrator.create_configured(settings.admin_login, settings.admin_password_file)
+    return await first_administrator.issue_token()
+
+
+def _print_setup_link(url: str, token: str) -> None:
+    typer.echo(
+        "There is no administrator yet. Open this link to create one; it works once, for 72 hours at most:\n\n"
+        f"  {url}/login?setup={token}\n"
+    )
+
+
+def _build_url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _start_store(settings: Settings, secret: bytes) -> Store | None:
@@ -74,7 +110,25 @@ async def _start_store(settings: Settings, secret: bytes) -> Store | None:
 
 
 async def _serve(host: str, port: int) -> None:
-    await run_server(Settings(), host, port, lambda url: typer.echo(f"Serving on {url} (documentation: {url}/docs)"))
+    settings = Settings()
+    token: str | None = None
+
+    @asynccontextmanager
+    async def prepare(store: Store) -> AsyncIterator[None]:
+        nonlocal token
+        token = await _prepare_administrator(store, settings)
+        try:
+            yield
+        finally:
+            if token is not None:
+                await FirstAdministrator(store, utc_now, UserRepository(store, utc_now)).revoke_token(token)
+
+    def announce(url: str) -> None:
+        typer.echo(f"Serving on {url} (documentation: {url}/docs)")
+        if token is not None:
+            _print_setup_link(url, token)
+
+    await run_server(settings, host, port, announce, prepare)
 
 
 async def run_server(
@@ -82,7 +136,7 @@ async def run_server(
     host: str,
     port: int,
     announce: Callable[[str], None],
-    before_serving: BeforeServing | None = None,
+    around_serving: AroundServing | None = None,
     *,
     demo_password: str | None = None,
 ) -> None:
@@ -92,16 +146,16 @@ async def run_server(
     message.
 
     announce: called with the address of the server once it answers.
-    before_serving: called with the embedded store before the server starts.
+    around_serving: returns the context, of the started store, in which the server runs; it is not used when the
+    database does not answer yet.
     demo_password: the password that the served document has in its example of a login.
     """
     store = await _start_store(settings, load_secret_key(settings))
     try:
-        if store is not None and store.is_exclusive and before_serving is not None:
-            await before_serving(store)
-        app = create_app(settings, store=store)
-        app.state.demo_password = demo_password
-        await _listen(app, settings, host, port, announce)
+        async with nullcontext() if store is None or around_serving is None else around_serving(store):
+            app = create_app(settings, store=store)
+            app.state.demo_password = demo_password
+            await _listen(app, settings, host, port, announce)
     finally:
         if store is not None:
             await store.close()
@@ -111,8 +165,7 @@ async def _listen(app: FastAPI, settings: Settings, host: str, port: int, announ
     configure_logging(settings.log_level)
     server = AnnouncingServer(uvicorn.Config(app, **_options(host, port, settings)))
     with listen(host, port) as listening:
-        url_host = f"[{host}]" if ":" in host else host
-        server.announce = lambda: announce(f"http://{url_host}:{listening.getsockname()[1]}")
+        server.announce = lambda: announce(_build_url(host, listening.getsockname()[1]))
         await server.serve([listening])
     refusal: StoreError | BadSecret | None = getattr(app.state, "refusal", None)
     if refusal is not None:

@@ -27,7 +27,7 @@ from okube_api.store.values import Json
 RATES = Collection("rates", fields={"version": ColumnType.INTEGER, "expiresAt": ColumnType.NUMBER})
 """Current windows: `version` is the number of requests, `expiresAt` the end of the window in epoch seconds."""
 
-LOGINS = ("/auth/login", "/auth/invitations/accept")
+LOGINS = ("/auth/login", "/auth/invitations/accept", "/auth/setup")
 
 
 @dataclass(frozen=True, slots=True)

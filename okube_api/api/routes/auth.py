@@ -31,12 +31,14 @@ from okube_api.auth.schemas import (
     NewKey,
     PasswordChange,
     RoleAnswer,
+    Setup,
+    SetupAnswer,
     UserAnswer,
 )
 from okube_api.auth.sessions import Identity
 from okube_api.auth.tokens import NEVER_EXPIRES
 from okube_api.clock import stamp
-from okube_api.errors import Fault, Impossible, NotFound, Refusal, UnknownReference
+from okube_api.errors import Fault, Impossible, NotFound, Refusal, Taken, UnknownReference
 from okube_api.http.client_address import get_address_group
 from okube_api.http.pagination import Page, answer_page, json_response
 from okube_api.http.problems import convert_error
@@ -168,6 +170,47 @@ async def _describe_invitations(identity: Identity, services: Services) -> list[
         for invitation in pending
         if invitation["application"] in by_id
     ]
+
+
+@public_router.post(
+    "/auth/setup",
+    operation_id="create_first_administrator",
+    status_code=201,
+    response_model=SetupAnswer,
+    responses=refusals(422),
+)
+async def create_first_administrator(body: Setup, services: ServicesDep) -> Response:
+    """Create the first platform administrator, with the token in the link that the server printed at its start.
+
+    This works once, and only while there is no platform administrator. With `application`, an application is created,
+    too. Everything is created or nothing.
+    """
+    application: Json | None = None
+    async with services.first_administrator.claim(body.token):
+        password_hash = await services.passwords.hash_new(body.password, body.login)
+        if await services.sessions.users.find_by_login(body.login) is not None:
+            raise Taken.at("body", "/login", f"Another user has the login '{body.login}'.")
+        if body.application is not None:
+            try:
+                application = await services.applications.create(body.application.dump_set_fields())
+            except Taken:
+                key = body.application.key
+                raise Taken.at("body", "/application/key", f"Another application has the key '{key}'.") from None
+        try:
+            user = await services.sessions.users.create(
+                body.login, password_hash, name=body.name or None, platform_admin=True
+            )
+        except BaseException:
+            if application is not None:
+                await services.applications.remove(application)
+            raise
+    return json_response(
+        {
+            "user": UserAnswer.render(user),
+            "application": None if application is None else InvitingApplication.render(application),
+        },
+        201,
+    )
 
 
 # -- invitations -------------------------------------------------------------------------------------------------
