@@ -4,7 +4,6 @@ import {
   AriaComponent,
   GridComponent,
   LegendComponent,
-  LegendScrollComponent,
   TooltipComponent,
   VisualMapContinuousComponent,
 } from "echarts/components";
@@ -18,7 +17,6 @@ echarts.use([
   GridComponent,
   HeatmapChart,
   LegendComponent,
-  LegendScrollComponent,
   LineChart,
   SVGRenderer,
   TooltipComponent,

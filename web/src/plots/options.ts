@@ -9,6 +9,9 @@ import type { PlotTheme } from "./theme";
 
 const MOST_FIGURES = 200; // of a heat map whose cells show their values
 const STRONG = 0.55; // part of a colour scale from which text on its colours is in that of the surface
+const LEGEND_ROW = 20; // pixels
+const LEGEND_GAP = 12;
+const LETTER = 6.6; // usual width of a letter of the legend
 const OUTLIERS = 0.98; // share of the values within a colour scale: one outlier must not flatten it
 
 interface Context {
@@ -71,17 +74,19 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
     axisTick: { show: false },
   };
   const values = valueAxis(spec, context);
+  const legend = legendEntries(spec);
+  const legendHeight = legend.length > 1 ? legendRows(legend, context.width) * LEGEND_ROW + 12 : 0;
   return {
-    grid: { left: 8, right: 16, top: spec.series.length > 1 ? 36 : 16, bottom: 8, outerBoundsMode: "same" },
+    grid: { left: 8, right: 16, top: 16 + legendHeight, bottom: 8, outerBoundsMode: "same" },
     legend: {
-      show: spec.series.length > 1,
-      type: "scroll",
+      show: legend.length > 1,
       top: 0,
       left: 0,
+      itemHeight: 10,
+      itemWidth: 20,
+      itemGap: LEGEND_GAP,
       textStyle: { color: theme.text },
-      pageIconColor: theme.text,
-      pageTextStyle: { color: theme.muted },
-      data: spec.series.map((series) => series.name),
+      data: legend,
     },
     xAxis: isFlat ? { ...values, splitNumber: Math.max(2, Math.min(6, Math.floor(context.width / 140))) } : buckets,
     yAxis: isFlat ? buckets : hasCut ? [values, { type: "value", min: 0, max: 1, show: false }] : values,
@@ -142,6 +147,27 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
       ...(hasCut ? [cutAreas(spec, theme)] : []),
     ],
   };
+}
+
+/** Names in the legend: of several series, the other period has the same colour and no entry of its own. */
+function legendEntries(spec: SeriesPlot): string[] {
+  const own = spec.series.filter((series) => !series.isCompared);
+  return (own.length > 1 ? own : spec.series).map((series) => series.name);
+}
+
+/** Estimate how many lines a legend takes: ECharts does not make room for them. */
+function legendRows(names: readonly string[], width: number): number {
+  let rows = 1;
+  let used = 0;
+  for (const name of names) {
+    const length = Math.min(width, name.length * LETTER + 26 + LEGEND_GAP);
+    if (used > 0 && used + length > width) {
+      rows += 1;
+      used = 0;
+    }
+    used += length;
+  }
+  return rows;
 }
 
 function hatching(theme: PlotTheme) {

@@ -4,7 +4,7 @@ import type { Answer } from "~/api/questions";
 import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
 import { Plot } from "~/plots/Plot";
-import { plotHeight } from "~/plots/spec";
+import { plotHeight, type PlotSpec } from "~/plots/spec";
 import { useFrameState } from "~/state/location";
 import { Change } from "~/ui/Change";
 import { SelectField } from "~/ui/Field";
@@ -112,6 +112,9 @@ export function Result({ answer, state, resources, tableSort, change }: Props) {
         <Picks cube={cube} state={state} arrangement={arrangement} buckets={buckets} change={change} />
         <Figures cube={cube} state={state} arrangement={arrangement} labels={labels} />
         {plotted.spec ? <Plot spec={plotted.spec} height={plotHeight(plotted.spec)} /> : null}
+        {plotted.isCompared && countOwn(plotted.spec) > 1 ? (
+          <p class="muted">{kind === "line" ? explore.dashed(labels.then) : explore.paler(labels.then)}</p>
+        ) : null}
         {plotted.hidden > 0 ? <p class="muted">{explore.hidden(plotted.hidden)}</p> : null}
         {cube.hasComparison && plotted.spec && plotted.spec.kind === "line" && !plotted.isCompared ? (
           <p class="muted">{explore.comparedInTable}</p>
@@ -133,6 +136,11 @@ export function Result({ answer, state, resources, tableSort, change }: Props) {
       </section>
     </div>
   );
+}
+
+/** Count the series of a plot without those of the other period. */
+function countOwn(spec: PlotSpec | null): number {
+  return spec && spec.kind !== "heat" ? spec.series.filter(({ isCompared }) => !isCompared).length : 0;
 }
 
 /** Choice of the field that is plotted, and of the group and bucket where there are too many axes for one plot. */

@@ -73,7 +73,7 @@ export function listFields(kpi: Kpi, sample?: Leaf): LeafField[] {
         field("visitors", "items", counts),
         field("share", "items", "1"),
         field("referenceShare", "items", "1"),
-        field("total", "number", counts),
+        field("allVisitors", "number", counts),
       ];
     case "VVP":
       return [field("users", "items", counts, { isPart: true }), field("captureRate", "number", "1")];
@@ -159,7 +159,8 @@ export function readCells(kind: string, id: string, leaf: Leaf | undefined): Cel
     case "BRK":
     case "PER":
     case "AFF":
-      if (id === "total") return single(leaf["total"] ?? leaf["visitors"]);
+      if (id === "total") return single(leaf["total"]);
+      if (id === "allVisitors") return single(leaf["visitors"]);
       return items.map((item) => ({
         item: String(item["key"] ?? item["campaign"] ?? item["poi"]),
         column: null,

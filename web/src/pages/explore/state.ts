@@ -59,6 +59,14 @@ export function parseGrouping(text: string): { of: string; digits?: number } {
   return of ? { of, digits: Number(digits) } : { of: text };
 }
 
+/** Leaves with an axis of their own: bands, models, areas. */
+const WIDE_LEAVES = new Set(["DIST", "BRK", "AFF", "PER", "ATT", "TCH2", "TCH3", "CMP", "MTX", "ORD"]);
+
+/** Return the mode that suits: time is an axis where there are not two already. */
+function defaultMode(kpi: Kpi, groupings: number): Mode {
+  return groupings === 2 || WIDE_LEAVES.has(kpi.leaf) ? "total" : "histogram";
+}
+
 /** Return the granularity that suits a period. */
 export function defaultGrain(kpi: Kpi, mode: Mode, days: Days): Granularity {
   const offered = kpi.granularities[mode] ?? [];
@@ -93,7 +101,7 @@ export function parseState(
     const grouping = params.get(name);
     if (grouping && canGroup(kpi, parseGrouping(grouping).of, by[0] && parseGrouping(by[0]).of)) by.push(grouping);
   }
-  const mode = MODES.find((name) => name === params.get("mode")) ?? (by.length === 2 ? "total" : "histogram");
+  const mode = MODES.find((name) => name === params.get("mode")) ?? defaultMode(kpi, by.length);
   const grain = params.get("grain") as Granularity | null;
   const isOffered = grain && mode !== "total" && isGrainOffered(kpi, mode, grain, context);
   const sort = SORTS.find((name) => name === params.get("sort")) ?? "-all";
