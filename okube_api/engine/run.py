@@ -1,6 +1,6 @@
 """Answers a question: subqueries, plan, fetch, evaluate.
 
-A question arrives resolved (`analytics/resolve`); the results leave to be shaped as JSON or CSV (`analytics/answer`,
+A question arrives resolved (`analytics/resolve`); the results leave to be shaped as JSON or a table (`analytics/answer`,
 `analytics/table`).
 """
 

@@ -1,1 +1,1 @@
-"""CSV tables, read from uploads and written to answers."""
+"""Tables, read from uploads and written to answers: CSV, XLSX, Parquet, GeoJSON."""

@@ -25,7 +25,7 @@ _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 def is_formula(text: str) -> bool:
     """Tell whether a spreadsheet would run a text as a formula."""
-    return _FORMULA.match(text) is not None and not is_plain_number(text)
+    return not text[:1].isalnum() and _FORMULA.match(text) is not None and not is_plain_number(text)
 
 
 def is_plain_number(text: str) -> bool:

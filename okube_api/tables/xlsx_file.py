@@ -72,8 +72,8 @@ class XlsxFile:
             for index, value in enumerate(values):
                 if value is None or value in ("", []):
                     continue
-                width = self._write_cell(index, value, values)
-                if is_measured and width > self._widths[index]:
+                self._write_cell(index, value, values)
+                if is_measured and (width := _measure_width(value)) > self._widths[index]:
                     self._widths[index] = _limit_width(width)
 
     def finish(self) -> None:
@@ -112,30 +112,38 @@ class XlsxFile:
     def _end_sheet(self) -> None:
         self._sheets[-1].autofilter(0, 0, self._row, len(self._columns) - 1)
 
-    def _write_cell(self, index: int, value: Value, values: Sequence[Value]) -> int:
-        """Write a cell of the current row; return its width in characters."""
+    def _write_cell(self, index: int, value: Value, values: Sequence[Value]) -> None:
+        """Write a cell of the current row."""
         sheet, row = self._sheets[-1], self._row
-        if isinstance(value, bool):
+        if isinstance(value, str | list):
+            text = value if isinstance(value, str) else _format_list(value)
+            if len(text) > _MAX_TEXT // 2 and (length := len(text.encode("utf-16-le")) // 2) > _MAX_TEXT:
+                text = f"[{length:,} characters: too long for a cell]"
+            sheet.write_string(row, index, text, self._text_format if is_formula(text) else None)
+        elif isinstance(value, bool):
             sheet.write_boolean(row, index, value)
-            return _MIN_WIDTH
-        if isinstance(value, int | float):
+        elif isinstance(value, int | float):
             choose_format = self._columns[index].number_format
             pattern = None if choose_format is None else choose_format(values, value)
             sheet.write_number(row, index, value, None if pattern is None else self._number_format(pattern))
-            return len(f"{value:,}")
-        if isinstance(value, date):
+        elif isinstance(value, date):
             if value.year < _FIRST_YEAR:  # before the first day of spreadsheets
                 sheet.write_string(row, index, value.isoformat())
-                return _INSTANT_WIDTH
-            is_instant = isinstance(value, datetime)
-            plain = value.replace(tzinfo=None) if isinstance(value, datetime) else value
-            sheet.write_datetime(row, index, plain, self._instant_format if is_instant else self._day_format)
-            return _INSTANT_WIDTH if is_instant else _DAY_WIDTH
-        text = value if isinstance(value, str) else _format_list(value or [])
-        if len(text) > _MAX_TEXT // 2 and (length := len(text.encode("utf-16-le")) // 2) > _MAX_TEXT:
-            text = f"[{length:,} characters: too long for a cell]"
-        sheet.write_string(row, index, text, self._text_format if is_formula(text) else None)
-        return len(text)
+            elif isinstance(value, datetime):
+                sheet.write_datetime(row, index, value.replace(tzinfo=None), self._instant_format)
+            else:
+                sheet.write_datetime(row, index, value, self._day_format)
+
+
+def _measure_width(value: Value) -> int:
+    """Return about how many characters a cell shows."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, list):
+        return len(_format_list(value))
+    if isinstance(value, date):
+        return _INSTANT_WIDTH if isinstance(value, datetime) else _DAY_WIDTH
+    return len(f"{value:,}")
 
 
 def _limit_width(width: int) -> int:
