@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from okube_api.applications.schemas import ApplicationAnswer, ApplicationCreate, ApplicationUpdate
-from okube_api.auth.schemas import KeyCreate, Login, MemberCreate, MemberUpdate, PasswordChange
+from okube_api.auth.schemas import KeyCreate, Login, MemberCreate, MemberUpdate, PasswordChange, Setup
 from okube_api.campaigns.schemas import CampaignCreate, CampaignUpdate, LeverCreate, LeverUpdate
 from okube_api.equipments.schemas import EquipmentCreate, EquipmentUpdate
 from okube_api.kit import demo_names
@@ -48,6 +48,12 @@ PRINTED_PASSWORD = "the password that was printed"  # noqa: S105 - stands for th
 
 EXAMPLES: Mapping[type[BaseModel], Json] = {
     Login: {"login": demo_names.LOGIN, "password": PRINTED_PASSWORD},
+    Setup: {
+        "token": "the token in the printed link",
+        "login": "jeanne@example.com",
+        "password": "lantern orchard pebble twelve",
+        "application": {"key": "my-shops", "name": "My shops", "timezone": "Europe/Paris"},
+    },
     PasswordChange: {"current": PRINTED_PASSWORD, "new": "lantern orchard pebble twelve"},
     KeyCreate: {"name": "weekly report", "applications": [demo_names.APPLICATION], "role": "editor"},
     MemberCreate: {"login": "jeanne@example.com", "role": "reader"},
