@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from okube_api.ingest.batches import State
-from okube_api.kit.schemas import Answer, Identifier, Instant
+from okube_api.kit.schemas import Answer, Day, Identifier, Instant
 
 
 class ReasonAnswer(Answer):
@@ -48,6 +48,13 @@ class BatchAnswer(Answer):
         "also `unmatched`.",
     )
     future: int = Field(0, description="Number of events, duplicates included, that were from the future at ingest.")
+    first_day: Day | None = Field(
+        None,
+        alias="firstDay",
+        description="First day of its events, in UTC for events with an instant; null if they have no day, and in "
+        "batches of earlier versions.",
+    )
+    last_day: Day | None = Field(None, alias="lastDay", description="Last day of its events, like `firstDay`.")
     reasons: list[ReasonAnswer] = Field(
         default_factory=list, description="Why lines were rejected, for the first 100 of them."
     )

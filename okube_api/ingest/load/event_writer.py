@@ -7,6 +7,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from okube_api.catalogue.buckets import to_date
 from okube_api.ingest.batches import MAX_REASONS, Batches
 from okube_api.ingest.columns.prefetch import prefetch
 from okube_api.ingest.encryption import LineCipher
@@ -52,6 +53,7 @@ class LoadCounts:
     future: number of valid events that are later than now.
     rejected_stored, rejected_bytes: number and size of those that are stored.
     latest_ms: instant of the latest event, ms since 1970.
+    days: first and last day of the events, as ordinals; UTC for events with an instant.
     header: the line that names the columns of CSV.  reasons: why the first lines were rejected.
     distinct_reasons: at most two different reasons of rejected lines.
     """
@@ -63,6 +65,7 @@ class LoadCounts:
     rejected_stored: int = 0
     rejected_bytes: int = 0
     latest_ms: int | None = None
+    days: tuple[int, int] | None = None
     header: str | None = None
     reasons: list[Json] = field(default_factory=list)
     distinct_reasons: set[str] = field(default_factory=set)
@@ -77,7 +80,14 @@ class LoadCounts:
 
     def as_fields(self) -> Json:
         """Return the counts as fields of a batch, without those that have no value."""
-        optional = {"latest": self.latest_ms, "header": self.header, "message": self.describe_failure()}
+        first, last = (None, None) if self.days is None else (str(to_date(day)) for day in self.days)
+        optional = {
+            "latest": self.latest_ms,
+            "firstDay": first,
+            "lastDay": last,
+            "header": self.header,
+            "message": self.describe_failure(),
+        }
         given = {name: value for name, value in optional.items() if value is not None}
         counts = {
             "rejected": self.rejected,
@@ -171,6 +181,9 @@ class EventWriter:
         self._counts.header = block.header
         if normalized.latest_ms is not None:
             self._counts.latest_ms = max(self._counts.latest_ms or 0, normalized.latest_ms)
+        if normalized.days is not None:
+            first, last = self._counts.days or normalized.days
+            self._counts.days = min(first, normalized.days[0]), max(last, normalized.days[1])
         return normalized.rows
 
     async def _reject(self, rejected: list[RejectedLine]) -> None:

@@ -54,6 +54,7 @@ class NormalizedRows:
     reasons, unresolved: see `CheckedRows`.
     future: the number of rows that are later than now.
     latest_ms: the latest instant of the rows, None when no row has an instant.
+    days: the first and the last day of the rows (UTC for instants; ordinals), None when no row has a day.
     """
 
     rows: pa.Table
@@ -61,6 +62,7 @@ class NormalizedRows:
     unresolved: int
     future: int
     latest_ms: int | None
+    days: tuple[int, int] | None
 
 
 class Normalizer:
@@ -131,7 +133,11 @@ class Normalizer:
         numbers = {"line": line_numbers, **times, **users}
         rows = await run_for_rows(sent.num_rows, partial(self._build_rows, sent, numbers, ids))
         is_future = times["at"] > self._now_ms if "at" in times else times["part"] > self._today
-        return NormalizedRows(rows, checked.reasons, checked.unresolved, int(np.count_nonzero(is_future)), latest_ms)
+        days = None
+        if self._kind.time_field is not None and sent.num_rows:
+            days = int(times["part"].min()), int(times["part"].max())
+        future = int(np.count_nonzero(is_future))
+        return NormalizedRows(rows, checked.reasons, checked.unresolved, future, latest_ms, days)
 
     def _read_times(self, sent: pa.Table) -> dict[str, Ints]:
         """Return the partition of each row (`part`) and, for kinds with instants, its instant (`at`, ms)."""
