@@ -9,6 +9,8 @@ import type { PlotTheme } from "./theme";
 
 const MOST_FIGURES = 200; // of a heat map whose cells show their values
 const STRONG = 0.55; // part of a colour scale from which text on its colours is in that of the surface
+const MOST_LABELS = 12; // buckets that all have a label
+const LEAST_SLOT = 13; // pixels of a column whose turned label is readable
 const LEGEND_ROW = 20; // pixels
 const LEGEND_GAP = 12;
 const LETTER = 6.6; // usual width of a letter of the legend
@@ -59,6 +61,8 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
   const { formats, theme, texts } = context;
   const isLine = spec.kind === "line";
   const isFlat = spec.isHorizontal === true;
+  const slot = (context.width - 80) / spec.buckets.length;
+  const hasRoom = !isFlat && spec.buckets.length <= MOST_LABELS && slot > 56; // for the label of each bucket
   const hasCut = isLine && spec.buckets.some((bucket) => bucket.isCut);
   const buckets = {
     type: "category" as const,
@@ -68,6 +72,7 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
     axisLabel: {
       color: theme.muted,
       hideOverlap: true,
+      ...(hasRoom ? { interval: 0, hideOverlap: false, width: slot - 8, overflow: "break" } : {}),
       ...(isFlat ? { interval: 0, width: Math.min(220, context.width / 3), overflow: "truncate" } : {}),
     },
     axisLine: { lineStyle: { color: theme.border } },
@@ -187,6 +192,16 @@ function cutAreas(spec: SeriesPlot, theme: PlotTheme) {
   };
 }
 
+/** Labels of columns that are names: turned where they do not fit side by side. */
+function nameLabels(names: readonly string[], width: number) {
+  const slot = (width * 0.75) / names.length;
+  const longest = Math.max(0, ...names.map((name) => name.length)) * LETTER;
+  if (longest <= slot) return { interval: 0 };
+  return slot < LEAST_SLOT
+    ? { hideOverlap: true, rotate: 60, width: 140, overflow: "truncate" }
+    : { interval: 0, rotate: 60, width: 140, overflow: "truncate" };
+}
+
 function heatOptions(spec: HeatPlot, { formats, theme, texts, width }: Context): EChartsCoreOption {
   const values = plotValues(spec);
   const most = quantile(values, OUTLIERS) || Math.max(0, ...values);
@@ -203,7 +218,10 @@ function heatOptions(spec: HeatPlot, { formats, theme, texts, width }: Context):
     xAxis: {
       type: "category",
       data: spec.columns,
-      axisLabel: { color: theme.muted, hideOverlap: true, rotate: spec.columns.length > 12 && width < 600 ? 60 : 0 },
+      axisLabel: {
+        color: theme.muted,
+        ...(spec.hasNamedColumns ? nameLabels(spec.columns, width) : { hideOverlap: true }),
+      },
       axisTick: { show: false },
       axisLine: { show: false },
     },
@@ -211,7 +229,7 @@ function heatOptions(spec: HeatPlot, { formats, theme, texts, width }: Context):
       type: "category",
       data: spec.rows,
       inverse: true,
-      axisLabel: { color: theme.muted, width: Math.min(140, width / 4), overflow: "truncate" },
+      axisLabel: { color: theme.muted, width: Math.min(200, width / 4), overflow: "truncate" },
       axisTick: { show: false },
       axisLine: { show: false },
     },

@@ -47,6 +47,8 @@ export interface HeatPlot extends Common {
   kind: "heat";
   rows: string[];
   columns: string[];
+  /** Whether the columns are names, which all have a label, instead of times. */
+  hasNamedColumns?: boolean;
   /** By row, then column. */
   values: (number | null)[][];
   /** What the rows are, above their column of the table. */
@@ -57,7 +59,10 @@ export type PlotSpec = SeriesPlot | HeatPlot;
 
 /** Height in pixels at which the labels of a plot are readable. */
 export function plotHeight(spec: PlotSpec): number {
-  if (spec.kind === "heat") return Math.max(240, Math.min(900, 80 + 24 * spec.rows.length));
+  if (spec.kind === "heat") {
+    const names = spec.hasNamedColumns ? Math.max(0, ...spec.columns.map((name) => name.length)) : 0;
+    return Math.max(240, Math.min(1000, 80 + 24 * spec.rows.length + Math.min(120, 4 * names)));
+  }
   if (!spec.isHorizontal) return 360;
   const bars = spec.kind === "stacked" ? 1 : spec.series.length;
   return Math.max(160, Math.min(2400, 60 + spec.buckets.length * Math.max(26, 14 * bars)));

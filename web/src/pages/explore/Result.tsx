@@ -56,11 +56,12 @@ export function Result({ answer, state, resources, tableSort, change }: Props) {
     const name = kpiName(state.kpi, explore);
     const isPlain = cube.fields.length === 1;
     const title = isPlain ? name : `${name} – ${fieldName(cube.field.id, explore)}`;
-    const period = (from: string, to: string) => `${formats.shortDay(from)} – ${formats.day(to)}`;
+    const period = (from: string, to: string) =>
+      `${formats.shortDay(from)} – ${formats.shortDay(to)} ${to.slice(0, 4)}`;
     const other = answer.results[0]?.comparisons?.[0];
     return {
       value: isPlain ? name : fieldName(cube.field.id, explore),
-      title: groups.length ? explore.byGroups(title, groups.join(", ")) : title,
+      title: groups.length ? explore.byGroups(title, groups.map(lowerFirst).join(", ")) : title,
       now: period(days.from, days.to),
       then:
         other?.from && other.until
@@ -109,12 +110,20 @@ export function Result({ answer, state, resources, tableSort, change }: Props) {
             />
           ) : null}
         </div>
-        <Picks cube={cube} state={state} arrangement={arrangement} buckets={buckets} change={change} />
+        <Picks
+          cube={cube}
+          state={state}
+          arrangement={arrangement}
+          buckets={buckets}
+          groupLabel={pickLabel(cube, labels)}
+          change={change}
+        />
         <Figures cube={cube} state={state} arrangement={arrangement} labels={labels} />
         {plotted.spec ? <Plot spec={plotted.spec} height={plotHeight(plotted.spec)} /> : null}
         {plotted.isCompared && countOwn(plotted.spec) > 1 ? (
           <p class="muted">{kind === "line" ? explore.dashed(labels.then) : explore.paler(labels.then)}</p>
         ) : null}
+        {plotted.isRestHidden ? <p class="muted">{explore.restHidden(texts.common.others)}</p> : null}
         {plotted.hidden > 0 ? <p class="muted">{explore.hidden(plotted.hidden)}</p> : null}
         {cube.hasComparison && plotted.spec && plotted.spec.kind === "line" && !plotted.isCompared ? (
           <p class="muted">{explore.comparedInTable}</p>
@@ -138,6 +147,17 @@ export function Result({ answer, state, resources, tableSort, change }: Props) {
   );
 }
 
+/** Name of the groups of which one can be picked: of two groupings, numbers are picked by the outer one. */
+function pickLabel(cube: Cube, labels: Labels): string {
+  return cube.field.shape === "number" && labels.groups.length === 2
+    ? (labels.groups[0] ?? "")
+    : labels.groups.join(" · ");
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLocaleLowerCase() + text.slice(1);
+}
+
 /** Count the series of a plot without those of the other period. */
 function countOwn(spec: PlotSpec | null): number {
   return spec && spec.kind !== "heat" ? spec.series.filter(({ isCompared }) => !isCompared).length : 0;
@@ -149,12 +169,14 @@ function Picks({
   state,
   arrangement,
   buckets,
+  groupLabel,
   change,
 }: {
   cube: Cube;
   state: ExploreState;
   arrangement: Arrangement;
   buckets: readonly { key: string; title?: string; label: string }[];
+  groupLabel: string;
   change: (changes: Record<string, string | null>) => void;
 }) {
   const { explore } = useLanguage().texts;
@@ -167,13 +189,13 @@ function Picks({
           value={cube.field.id}
           options={cube.fields.map(({ id }) => ({ value: id, label: fieldName(id, explore) }))}
           onChange={(id) => {
-            change({ show: id === cube.fields[0]?.id ? null : id, plot: null });
+            change({ show: id, plot: null });
           }}
         />
       ) : null}
       {arrangement.pickGroups.length ? (
         <SelectField
-          label={explore.pickGroup}
+          label={groupLabel}
           value={arrangement.pickGroups.some(({ key }) => key === state.group) ? state.group : ""}
           options={[
             { value: "", label: explore.pickAll },
@@ -249,7 +271,7 @@ function Figures({
                 <span class="result-figure" title={formats.exact(value, one.field.unit, currency)}>
                   {formats.short(value, one.field.unit, currency)}
                 </span>
-                {cube.hasComparison ? (
+                {cube.hasComparison && change !== undefined ? (
                   <Change
                     value={change}
                     kind={one.field.change}

@@ -63,7 +63,7 @@ export function ResultTableView({
       ...labelColumns,
       ...table.columns.map((column, index): Column<TableRow> => {
         const most = Math.max(0, ...table.rows.filter(({ isRest }) => !isRest).map(({ values }) => values[index] ?? 0));
-        const isBar = table.rowKind === "groups" && index === 0 && most > 0;
+        const isBar = table.rowKind === "groups" && index === 0 && column.item === undefined && most > 0;
         const render = (value: number | null | undefined) => {
           if (column.content === "change")
             return (

@@ -70,7 +70,7 @@ export function makeCube(answer: Answer, state: ExploreState, names: Names): Cub
   const comparison = globals?.comparisons?.[0];
   const sample = (globals?.data as Values | undefined)?.all;
   const fields = listFields(kpi, sample);
-  const field = fields.find((one) => one.id === state.field) ?? (fields[0] as LeafField);
+  const field = fields.find((one) => one.id === state.field) ?? defaultField(fields, state);
   const groups = grouped ? listGroups(grouped, state, names) : [];
 
   const leaves = new Map<string, Values>();
@@ -123,6 +123,12 @@ export function makeCube(answer: Answer, state: ExploreState, names: Names): Cub
     read: ({ group = null, bucket = null, item = null, column = null }, version = "now", id = field.id) =>
       cellsOf(version, group, bucket, id).get(`${item ?? ""}${SEPARATOR}${column ?? ""}`),
   };
+}
+
+/** Groups of different size are compared by the shares of their items. */
+function defaultField(fields: readonly LeafField[], state: ExploreState): LeafField {
+  const share = fields.find(({ id, isPart }) => id === "share" && isPart);
+  return state.by.length && share ? share : (fields[0] as LeafField);
 }
 
 function valuesOf(data: Element["data"] | undefined, group: Group): Values | undefined {

@@ -33,7 +33,8 @@ export function fieldName(id: string, texts: ExploreTexts): string {
 /** Return the name of a grouping. */
 export function groupingName(text: string, texts: Texts): string {
   const { of, digits } = parseGrouping(text);
-  const name = filterName(of, texts.filters);
+  const plain = filterName(of, texts.filters);
+  const name = plain.charAt(0).toLocaleUpperCase() + plain.slice(1);
   return digits === undefined ? name : texts.explore.digits(name, digits);
 }
 

@@ -132,7 +132,8 @@ export function listFields(kpi: Kpi, sample?: Leaf): LeafField[] {
 }
 
 const number = (value: unknown): number | null => (typeof value === "number" ? value : null);
-const single = (value: unknown): Cell[] => [{ item: null, column: null, value: number(value) }];
+const single = (value: unknown): Cell[] =>
+  value === undefined ? [] : [{ item: null, column: null, value: number(value) }];
 const MODELS = ["linear", "shapley", "fc", "lc", "participation"];
 
 /** Return the key of a band of a distribution; the last one has no end. */

@@ -48,6 +48,8 @@ export interface Plotted {
   hidden: number;
   /** Whether the other period is in the plot. */
   isCompared: boolean;
+  /** Whether the entry of the others is left out: it is so large that it would flatten the rest. */
+  isRestHidden: boolean;
 }
 
 const MOST_SERIES = 8; // as many as there are colours
@@ -188,6 +190,34 @@ interface Line {
   isRest: boolean;
 }
 
+/**
+ * Return names without the words that all of them begin with, such as the brand before the town of each shop.
+ *
+ * Fewer than three names stay as they are, and each keeps a word.
+ */
+export function shortenNames(names: readonly string[]): string[] {
+  const [first] = names;
+  if (first === undefined || names.length < 3) return [...names];
+  const words = first.split(" ");
+  let count = 0;
+  while (count < words.length - 1) {
+    const prefix = `${words.slice(0, count + 1).join(" ")} `;
+    if (!names.every((name) => name.startsWith(prefix) && name.length > prefix.length)) break;
+    count += 1;
+  }
+  const length = count ? words.slice(0, count).join(" ").length + 1 : 0;
+  return names.map((name) => name.slice(length));
+}
+
+function shortenLines(lines: Line[]): Line[] {
+  const own = lines.filter(({ isRest }) => !isRest);
+  const names = shortenNames(own.map(({ entry }) => entry.label));
+  const byKey = new Map(own.map(({ entry }, index) => [entry.key, names[index] ?? entry.label]));
+  return lines.map((line) =>
+    line.isRest ? line : { ...line, entry: { ...line.entry, label: byKey.get(line.entry.key) ?? line.entry.label } },
+  );
+}
+
 /** Return the description of a plot of an answer. */
 export function makePlot(
   cube: Cube,
@@ -199,12 +229,14 @@ export function makePlot(
   currency: string,
 ): Plotted {
   const common = { title: labels.title, unit: cube.field.unit, currency };
-  const nothing: Plotted = { spec: null, hidden: 0, isCompared: false };
+  const nothing: Plotted = { spec: null, hidden: 0, isCompared: false, isRestHidden: false };
   const read = (place: Place, version?: "now" | "then") =>
     cube.read({ ...arrangement.place, ...place }, version) ?? null;
   if (kind === "number") return nothing;
 
-  const [rows, columns] = listAxes(cube, arrangement, labels);
+  const [allRows, columns] = listAxes(cube, arrangement, labels).map(shortenLines) as [Line[], Line[]];
+  const isRestHidden = kind !== "stacked" && isRestHuge(allRows, (line) => read(line.place));
+  const rows = isRestHidden ? allRows.filter(({ isRest }) => !isRest) : allRows;
   if (kind === "heat") {
     if (state.grain === "hourOfWeek" && arrangement.time && !arrangement.items)
       return { ...nothing, spec: weekPlot(buckets, (bucket) => read({ bucket }), common, labels) };
@@ -219,6 +251,7 @@ export function makePlot(
     return {
       hidden: rows.length - shown.length,
       isCompared: false,
+      isRestHidden,
       spec: {
         ...common,
         kind: "heat",
@@ -230,6 +263,7 @@ export function makePlot(
             .map((column) => (isMatrix && row.entry.key === column.entry.key ? null : readCell(row, column, read))),
         ),
         bucketTitle: rowsTitle(arrangement, labels),
+        ...(arrangement.time ? {} : { hasNamedColumns: true }),
       },
     };
   }
@@ -251,7 +285,7 @@ export function makePlot(
       series,
       bucketTitle: rowsTitle(arrangement, labels),
     };
-    return { spec, hidden: rows.length - lines.length, isCompared: cube.hasComparison };
+    return { spec, hidden: rows.length - lines.length, isCompared: cube.hasComparison, isRestHidden };
   }
 
   const axis: { bucket: Bucket; place: Place; isFuture: boolean; compared?: string | undefined }[] = arrangement.time
@@ -303,7 +337,7 @@ export function makePlot(
     bucketTitle: arrangement.time ? labels.time : rowsTitle(arrangement, labels),
     ...(arrangement.groups.length && !arrangement.time ? { isHorizontal: true } : {}),
   };
-  return { spec, hidden: candidates.length - lines.length, isCompared };
+  return { spec, hidden: candidates.length - lines.length, isCompared, isRestHidden };
 }
 
 function readPair(line: Place, axis: Place, read: (place: Place) => number | null): number | null {
@@ -312,6 +346,15 @@ function readPair(line: Place, axis: Place, read: (place: Place) => number | nul
 
 function readCell(row: Line, column: { place: Place }, read: (place: Place) => number | null): number | null {
   return read(mergePlaces(row.place, column.place));
+}
+
+const HUGE = 3; // times the largest of the other values
+
+function isRestHuge(lines: readonly Line[], read: (line: Line) => number | null): boolean {
+  const size = (line: Line) => Math.abs(read(line) ?? 0);
+  const rest = Math.max(0, ...lines.filter(({ isRest }) => isRest).map(size));
+  const most = Math.max(0, ...lines.filter(({ isRest }) => !isRest).map(size));
+  return most > 0 && rest > HUGE * most;
 }
 
 const JOINT = "\u0001"; // between the keys of nested groups, as in `Group.id`
