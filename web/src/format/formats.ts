@@ -9,6 +9,8 @@ export interface Formats {
   exact: (value: number | null | undefined, unit: Unit, currency?: string) => string;
   /** A value as in cards: at most three significant digits. */
   short: (value: number | null | undefined, unit: Unit, currency?: string) => string;
+  /** A value as in cards, alone: three significant digits, of money with trailing zeros. */
+  headline: (value: number | null | undefined, unit: Unit, currency?: string) => string;
   /** A change with its sign: relative as a percentage, a difference of rates in points. */
   change: (value: number | null | undefined, kind: "relative" | "difference") => string;
   share: (value: number) => string;
@@ -96,6 +98,15 @@ export function makeFormats(locale: string): Formats {
     return pair;
   }
 
+  function short(value: number | null | undefined, unit: Unit, currency = "EUR"): string {
+    if (value === null || value === undefined) return NOTHING;
+    if (unit === "EUR") return moneyFormats(currency)[1].format(value);
+    if (unit === "1") return shortPercent.format(value);
+    if (unit === "s") return duration(value);
+    if (unit === "m") return value < 1000 ? `${compact.format(value)} m` : `${compact.format(value / 1000)} km`;
+    return compact.format(value);
+  }
+
   return {
     locale,
     exact: (value, unit, currency = "EUR") => {
@@ -107,14 +118,13 @@ export function makeFormats(locale: string): Formats {
       if (unit === "m") return value < 1000 ? `${number.format(value)} m` : `${number.format(value / 1000)} km`;
       return number.format(value);
     },
-    short: (value, unit, currency = "EUR") => {
-      if (value === null || value === undefined) return NOTHING;
-      if (unit === "EUR") return moneyFormats(currency)[1].format(value);
-      if (unit === "1") return shortPercent.format(value);
-      if (unit === "s") return duration(value);
-      if (unit === "d") return daysCount.format(value);
-      if (unit === "m") return value < 1000 ? `${compact.format(value)} m` : `${compact.format(value / 1000)} km`;
-      return compact.format(value);
+    short,
+    headline: (value, unit, currency = "EUR") => {
+      if (unit !== "EUR" || !value) return short(value, unit, currency);
+      const digits = { minimumSignificantDigits: 3, maximumSignificantDigits: 3 };
+      return new Intl.NumberFormat(locale, { style: "currency", currency, notation: "compact", ...digits }).format(
+        value,
+      );
     },
     change: (value, kind) => {
       if (value === null || value === undefined) return NOTHING;

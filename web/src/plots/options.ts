@@ -91,7 +91,11 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
       itemWidth: 20,
       itemGap: LEGEND_GAP,
       textStyle: { color: theme.text },
-      data: legend,
+      data: legend.map((name) =>
+        spec.series.some((series) => series.isCompared && series.name === name)
+          ? { name, itemStyle: { opacity: 0.45 }, lineStyle: { opacity: 0.6, type: "dashed" } }
+          : { name },
+      ),
     },
     xAxis: isFlat ? { ...values, splitNumber: Math.max(2, Math.min(6, Math.floor(context.width / 140))) } : buckets,
     yAxis: isFlat ? buckets : hasCut ? [values, { type: "value", min: 0, max: 1, show: false }] : values,

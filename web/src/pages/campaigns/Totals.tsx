@@ -38,7 +38,7 @@ export function Totals({ answer, model }: { answer: Answer; model?: Model }) {
             <div key={id}>
               <dt>{texts.campaigns.totals[id]}</dt>
               <dd class="total-value" title={formats.exact(value, unit, currency)}>
-                {formats.short(value, unit, currency)}
+                {formats.headline(value, unit, currency)}
               </dd>
               {comparison === "none" || changed === null ? null : (
                 <dd class="total-change">

@@ -61,7 +61,7 @@ function add(left: number | null, right: number | null): number | null {
 /**
  * Return a row from the leaves of the three KPIs.
  *
- * Credits of offline and online visits are about different visits, so that they add up. The cost per visit is the ratio of
+ * Credits of offline and online visits are about different visits, so that they add up; what has none is not in the answer. The cost per visit is the ratio of
  * sums.
  */
 function makeRow(
@@ -72,7 +72,10 @@ function makeRow(
   model: Model,
 ): CampaignRow {
   const credits = Object.fromEntries(
-    CREDITS.map((credit) => [credit, add(readField(offline, credit), readField(online, credit))]),
+    CREDITS.map((credit) => [
+      credit,
+      add(readField(offline, credit), readField(online, credit)) ?? (performance ? 0 : null),
+    ]),
   ) as Record<Credit, number | null>;
   const cost = readField(performance, "cost");
   const visits = credits[model];

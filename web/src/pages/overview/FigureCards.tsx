@@ -5,7 +5,7 @@ import { useFrameState, useQuery } from "~/state/location";
 import { Change } from "~/ui/Change";
 import { Skeleton } from "~/ui/Loading";
 
-import { type Figure, type FigureId, FIGURES, GOOD } from "./figures";
+import { type FigureId, FIGURES, GOOD, type TimedFigure } from "./figures";
 import { figureName, otherPeriodName } from "./names";
 
 const CARD_HEIGHT = 148;
@@ -16,7 +16,7 @@ export function FigureCards({
   chosen,
   isLoading,
 }: {
-  figures: readonly Figure[];
+  figures: readonly TimedFigure[];
   chosen: FigureId;
   isLoading: boolean;
 }) {
@@ -32,12 +32,13 @@ export function FigureCards({
   );
 }
 
-function FigureCard({ figure, isChosen }: { figure: Figure; isChosen: boolean }) {
+function FigureCard({ figure, isChosen }: { figure: TimedFigure; isChosen: boolean }) {
   const { texts, formats } = useLanguage();
   const { currency } = useApplication();
   const { comparison } = useFrameState();
   const [, change] = useQuery();
-  const { id, unit, source, value, changed, changeKind } = figure;
+  const { id, unit, source, changed, changeKind, hasData } = figure;
+  const value = hasData ? figure.value : null;
   return (
     <button
       type="button"
@@ -50,10 +51,12 @@ function FigureCard({ figure, isChosen }: { figure: Figure; isChosen: boolean })
       <span class="figure-name">{figureName(figure, texts.overview)}</span>
       <span class="figure-source muted">{texts.overview.sources[source]}</span>
       <span class="figure-value" title={formats.exact(value, unit, currency)}>
-        {formats.short(value, unit, currency)}
+        {formats.headline(value, unit, currency)}
       </span>
       <span class="figure-change">
-        {comparison === "none" ? null : changed === null ? (
+        {!hasData ? (
+          <span class="muted">{texts.overview.noData[id]}</span>
+        ) : comparison === "none" ? null : changed === null ? (
           <span class="muted">{value === null ? texts.overview.noValue : texts.overview.noChange}</span>
         ) : (
           <Change
@@ -65,7 +68,7 @@ function FigureCard({ figure, isChosen }: { figure: Figure; isChosen: boolean })
           />
         )}
       </span>
-      <Sparkline values={figure.values} compared={figure.compared} width={160} height={32} />
+      {hasData ? <Sparkline values={figure.values} compared={figure.compared} width={160} height={32} /> : null}
     </button>
   );
 }

@@ -12,7 +12,9 @@ import type { Figure } from "./figures";
 import { countWeekdays, readWeekHours } from "./hours";
 import { figureName } from "./names";
 
-const HEIGHT = 300;
+const ROW = 32;
+const CHROME = 76; // axis and legend
+const HEIGHT = CHROME + 7 * ROW;
 
 /** Visits by weekday and hour, with the busiest hour as a sentence. */
 export function HourHeat({ figure }: { figure: Figure | undefined }) {
@@ -70,7 +72,7 @@ function Heat({ figure, answer }: { figure: Figure; answer: Answer }) {
       <p>
         <strong>{sentence}</strong> {isUneven ? <span class="muted">{texts.overview.uneven}</span> : null}
       </p>
-      <Plot spec={spec} height={HEIGHT} summary={sentence} />
+      <Plot spec={spec} height={CHROME + ROW * week.weekdays.length} summary={sentence} />
     </>
   );
 }

@@ -52,12 +52,12 @@ export const MEASURES: Record<Module, readonly string[]> = {
   performance: ["visits", "sales"],
   presence: ["sessions"],
   "geo-marketing": ["posSessions"],
-  conversion: ["cost"],
+  conversion: [], // costs and deliveries are not there on every day
 };
 
-/** Return the KPI whose days with data are those of a figure. */
+/** Return the KPI whose days with data are those of a figure; purchases for conversion, as visits come before them. */
 export function measureOf({ module, kpi }: Definition): string {
-  return kpi === "sales" ? "sales" : (MEASURES[module][0] ?? kpi);
+  return kpi === "sales" || kpi === "conversionRate" ? "sales" : (MEASURES[module][0] ?? kpi);
 }
 
 /** Return the question about all figures of a module. */
@@ -86,6 +86,8 @@ export interface Figure extends Definition {
 export interface TimedFigure extends Figure {
   grain: Grain;
   buckets: TimeBucket[];
+  /** Whether there is any data for it, in the period or outside. */
+  hasData: boolean;
 }
 
 export type Answers = Partial<Record<Module, Answer>>;
@@ -108,6 +110,7 @@ function readFigure(id: FigureId, definition: Definition, answer: Answer): Figur
   if (!element) return undefined;
   const count = answer.meta.buckets?.[element.granularity]?.length ?? 0;
   const comparison = element.comparisons?.[0];
+  const compared = comparison && listNumbers(comparison.data as Values, count);
   return {
     id,
     ...definition,
@@ -115,12 +118,13 @@ function readFigure(id: FigureId, definition: Definition, answer: Answer): Figur
     changed: asNumber((comparison?.change as Values | undefined)?.all),
     changeKind: definition.unit === "1" ? "difference" : "relative",
     values: listNumbers(element.data as Values, count),
-    compared: comparison && listNumbers(comparison.data as Values, count),
+    compared: compared?.some(Boolean) ? compared : undefined,
     comparison,
   };
 }
 
-function hasValues(figure: Figure | undefined): boolean {
+/** Tell whether a figure has a value other than 0 in one of the periods. */
+export function hasValues(figure: Figure | undefined): boolean {
   return Boolean(figure && (figure.value || figure.values.some(Boolean) || figure.compared?.some(Boolean)));
 }
 

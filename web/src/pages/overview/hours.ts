@@ -3,7 +3,7 @@ import type { Days, Values } from "~/api/questions";
 import { addDays, startOfWeek } from "~/state/period";
 
 export interface WeekHours {
-  /** Weekdays of ISO 8601, in the order of the week. */
+  /** Weekdays of ISO 8601 that the period has, in the order of the week. */
   weekdays: number[];
   hours: number[];
   /** By weekday, then hour. */
@@ -22,7 +22,9 @@ export function readWeekHours(values: Values, weekStart: string): WeekHours {
   const last = Math.max(...busy.map(({ hour }) => hour));
   const hours = busy.length ? Array.from({ length: last - first + 1 }, (_, index) => first + index) : [];
   const monday = startOfWeek("2024-01-01", weekStart); // 1 January 2024 is a Monday
-  const weekdays = Array.from({ length: 7 }, (_, index) => isoWeekday(addDays(monday, index)));
+  const weekdays = Array.from({ length: 7 }, (_, index) => isoWeekday(addDays(monday, index))).filter((weekday) =>
+    cells.some((cell) => cell.weekday === weekday),
+  );
   const byKey = new Map(cells.map(({ weekday, hour, value }) => [`${weekday}-${hour}`, value]));
   let busiest: WeekHours["busiest"];
   for (const { weekday, hour, value } of busy)

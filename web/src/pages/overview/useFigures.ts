@@ -18,6 +18,7 @@ import {
   figureParams,
   FIGURES,
   findElement,
+  hasValues,
   measureOf,
   MEASURES,
   needsPanel,
@@ -70,7 +71,12 @@ export function useFigures(grain: Grain): FiguresRemote {
   }, [answers]);
   const known = useKnownDays(figures.map(({ module }) => module));
   const timed = useMemo(
-    () => figures.map((figure) => addBuckets(figure, answers, { known, today, formats })),
+    () =>
+      figures.map((figure) => {
+        const measured = figure.id === "cost" ? figures.find(({ id }) => id === "visits") : figure;
+        const days = measured && known.get(`${measured.module} ${measureOf(measured)}`);
+        return addBuckets(figure, answers, { known: days, today, formats });
+      }),
     [figures, answers, known, today, formats],
   );
 
@@ -81,7 +87,8 @@ export function useFigures(grain: Grain): FiguresRemote {
     known,
     isLoading: remotes.some((remote) => remote.isLoading),
     isSlow: remotes.some((remote) => remote.isSlow),
-    errors: remotes.flatMap((remote) => (remote.error ? [remote.error] : [])),
+    // somebody may have removed the study of all sites: then the panel has nothing to say
+    errors: remotes.flatMap(({ error }) => (error && !(error === panel.error && error.status === 404) ? [error] : [])),
     reload: () => {
       for (const remote of remotes) if (remote.error) remote.reload();
     },
@@ -98,7 +105,7 @@ function keepAnswers(answers: Partial<Record<Module, Answer | undefined>>): Answ
 function addBuckets(
   figure: Figure,
   answers: Answers,
-  { known, today, formats }: { known: ReadonlyMap<string, KnownDays>; today: string; formats: Formats },
+  { known, today, formats }: { known: KnownDays | undefined; today: string; formats: Formats },
 ): TimedFigure {
   const answer = answers[figure.module];
   const grain = (findElement(answer, figure.kpi)?.granularity ?? "day") as Grain;
@@ -107,12 +114,13 @@ function addBuckets(
     {
       days: { from: String(answer?.meta["from"]), to: String(answer?.meta["to"]) },
       today,
-      known: known.get(`${figure.module} ${measureOf(figure)}`),
+      known,
     },
     formats,
   );
   const values = figure.values.map((value, index) => (buckets[index]?.isAhead ? null : value));
-  return { ...figure, values, buckets, grain };
+  const hasData = hasValues(figure) || (figure.id !== "cost" && Boolean(known?.latest));
+  return { ...figure, values, buckets, grain, hasData };
 }
 
 /** Ask on which days modules have data, whatever the filters: by module and KPI, the last 60 days and the period. */
