@@ -24,7 +24,7 @@ from okube_api.store.values import Json
 from okube_api.tables import geojson
 from okube_api.tables.file_columns import DocumentTable
 from okube_api.tables.geojson import FeatureTable
-from okube_api.tables.typed_file import TYPED_FORMATS, TypedFile, open_typed_file
+from okube_api.tables.typed_file import TYPED_FORMATS, TypedFile, open_typed_file, refuse_full_disk
 from okube_api.tables.writing import CsvTable
 
 _MAX_NEW_TEXTS = 200  # read by one query
@@ -116,12 +116,18 @@ async def _format_features(list_file: ListFile, _csv_format: CsvFormat) -> Async
 
 
 async def _write_typed_file(list_file: ListFile, file_format: FileFormat) -> IO[bytes]:
-    """Return a temporary file with the documents, at its end.  Raise Impossible for too many rows."""
+    """Return a temporary file with the documents, at its end.
+
+    Raise Impossible for too many rows, and InsufficientStorage when the disk is full.
+    """
     table = DocumentTable(list_file.answer, list_file.free_names)
     file: BinaryIO = TemporaryFile()  # noqa: SIM115 - closed when it is sent
     run = partial(to_thread.run_sync, limiter=_get_limiter())
     try:
-        with closing(await run(open_typed_file, file_format, file, table.columns, list_file.name)) as typed_file:
+        with (
+            refuse_full_disk(),
+            closing(await run(open_typed_file, file_format, file, table.columns, list_file.name)) as typed_file,
+        ):
             async for block in list_file.blocks:
                 await run(_write_block, typed_file, table, block)
             await run(typed_file.finish)

@@ -151,7 +151,7 @@ class StudyQuery(TableOptions, PeriodQuery):
 
     g: Switch = Field(False, description="Only studies without sites.")
     with_results: Switch = Field(
-        False, description="Return the `results` of each study; they take some queries each. Not for CSV."
+        False, description="Return the `results` of each study; they take some queries each. Not in files."
     )
     sites: ReferenceFilter = Field(UNSET, description="Studies with any of these sites (ids or keys).")
     pois: ReferenceFilter = Field(UNSET, description="Studies with any of these points of interest (ids or keys).")

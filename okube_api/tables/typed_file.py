@@ -1,12 +1,28 @@
 """Opens files with typed columns; their libraries are imported by the first file of each format."""
 
-from collections.abc import Iterable, Sequence
+import errno
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 
+from okube_api.errors import InsufficientStorage
 from okube_api.kit.file_options import FileFormat
 from okube_api.tables.file_columns import FileColumn, Value
 
 TYPED_FORMATS = (FileFormat.XLSX, FileFormat.PARQUET)
+
+
+@contextmanager
+def refuse_full_disk() -> Iterator[None]:
+    """Raise InsufficientStorage when the disk of temporary files is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise InsufficientStorage(
+            "The disk for temporary files is full. Ask for fewer rows."
+        ) from None
 
 
 class TypedFile(Protocol):

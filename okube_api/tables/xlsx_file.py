@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import orjson
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
@@ -82,7 +83,10 @@ class XlsxFile:
         for sheet in self._sheets:
             for index, width in enumerate(self._widths):
                 sheet.set_column(index, index, width)
-        self._book.close()
+        try:
+            self._book.close()
+        except FileCreateError as error:  # wraps the error of the system
+            raise error.args[0] from None
 
     def close(self) -> None:
         """Delete the temporary files."""

@@ -1,5 +1,6 @@
 """Lists as files: CSV, XLSX and Parquet have the values of JSON, lists of places are GeoJSON, too."""
 
+import errno
 import io
 from datetime import date, datetime
 from typing import Any
@@ -218,6 +219,17 @@ async def test_errors_while_a_file_is_written_are_json(
     monkeypatch.setattr("okube_api.api.file_export._MAX_NAMES", 1 if file_format == "parquet" else 1000)
     response = await filled.reader.get(f"{filled.url}/sites", params={"format": file_format})
     assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
+
+
+@pytest.mark.parametrize("file_format", ["xlsx", "parquet"])
+async def test_a_full_disk_is_reported(filled: Tenant, monkeypatch: pytest.MonkeyPatch, file_format: str) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("okube_api.tables.parquet_file.ParquetFile._write_group", fail)
+    monkeypatch.setattr("xlsxwriter.workbook.Workbook._store_workbook", fail)
+    response = await filled.reader.get(f"{filled.url}/sites", params={"format": file_format})
+    assert (response.status_code, response.json()["code"]) == (507, "insufficient_storage")
 
 
 async def test_each_format_has_a_tag_of_its_own(filled: Tenant) -> None:

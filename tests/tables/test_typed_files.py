@@ -47,7 +47,7 @@ def read_sheet(content: bytes) -> Worksheet:
     return sheet
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(*(st.none() | values for values in COLUMNS.values())).map(list), max_size=5))
 def test_values_are_read_back(rows: list[list[Any]]) -> None:
     columns = [FileColumn(value_type.value, value_type) for value_type in COLUMNS]
