@@ -19,7 +19,7 @@ from okube_api.store_schema import SCHEMA
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-FIRST, AFTER = datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 6, 1, tzinfo=UTC)
+FIRST, AFTER = datetime(2024, 12, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)  # with campaigns of all levers
 
 
 def generate_month(world: World) -> Iterator[tuple[str, pa.Table]]:
