@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, create_m
 from okube_api.errors import UnsupportedMedia
 from okube_api.kit.encodings import find_codec
 from okube_api.kit.schemas import UNSET, Body, Text, Timezone
+from okube_api.store.values import Json
 from okube_api.tables.columns import CellType, list_columns
 from okube_api.tables.parsing import ID_COLUMN
 
@@ -100,6 +101,9 @@ class TableForm(Body):
     timezone: Timezone = Field(
         UNSET, description="Time zone in which instants such as 2024-03-31T22:00:00Z are days, an IANA name."
     )
+    sheet: Annotated[str, Field(min_length=1)] = Field(
+        UNSET, description="Name of the sheet of a workbook; if absent, the first with data."
+    )
     mapper: Any = UNSET
     unit: Any = UNSET
 
@@ -123,6 +127,19 @@ class TableFields:
         has_id = named.pop("id", False)
         columns = {self.aliases.get(name, name): column for name, column in named.items()}
         return columns | ({ID_COLUMN: ID_COLUMN} if has_id else {})
+
+    def rename_values(self, trial: Json) -> Json:
+        """Return the answer of a dry run with the short names of columns."""
+        names = {column: name for name, column in self.aliases.items()}
+        lines = [
+            line
+            | {
+                "values": {names.get(name, name): value for name, value in line["values"].items()},
+                "errors": [error | {"field": names.get(error["field"], error["field"])} for error in line["errors"]],
+            }
+            for line in trial["lines"]
+        ]
+        return trial | {"lines": lines}
 
     def find_factors(self, form: TableForm) -> dict[str, Fraction]:
         """Return the number by which those of a column are multiplied, by the name of the column."""

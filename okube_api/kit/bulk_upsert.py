@@ -171,6 +171,12 @@ class BulkUpsert:
         except WriteSkipped:
             raise Conflict("Another request has changed one of the resources. Try again.") from None
 
+    async def check_keys(self, inserts: Sequence[Json], replaces: Sequence[Json], positions: Sequence[int]) -> None:
+        """Check the keys of prepared documents like `write`, and write nothing.  Raise Taken."""
+        pointers = (f"/{position}" for position in positions)
+        async with self.repository.claim_keys(chain(inserts, replaces), pointers):
+            pass
+
     async def _write_versions(self, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
         """Write documents.  Raise WriteSkipped when another request has changed one of them."""
         try:

@@ -1,6 +1,8 @@
 """Imports an uploaded table in bounded memory: upserts one resource per row, all of them or only the valid ones."""
 
 from array import array
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -8,10 +10,11 @@ from anyio import to_thread
 
 from okube_api.errors import Fault, Impossible, Taken
 from okube_api.kit.bulk_upsert import BulkUpsert, UpsertItem, UpsertOutcome
+from okube_api.kit.dry_run import MAX_TRIED_LINES, TriedLine, shorten_values
 from okube_api.store.values import Json
 from okube_api.tables.columns import COORDINATES
-from okube_api.tables.parsing import MAX_ERRORS, RowParser
-from okube_api.tables.reading import RowBlock, UploadedTable
+from okube_api.tables.parsing import MAX_ERRORS, Row, RowParser
+from okube_api.tables.reading import BLOCK_ROWS, RowBlock, UploadedTable
 from okube_api.tables.spool import Spool
 
 
@@ -37,8 +40,15 @@ class TableImport:
     It is a context manager that closes the spools.
     """
 
-    def __init__(self, table: UploadedTable, row_parser: RowParser, bulk: BulkUpsert) -> None:
+    def __init__(
+        self, table: UploadedTable, row_parser: RowParser, bulk: BulkUpsert, *, list_field: str | None = None
+    ) -> None:
+        """list_field: rows with columns of its only object are united when they have the same `_id` or key."""
         self._table, self._row_parser, self._bulk = table, row_parser, bulk
+        self._list_field = list_field if row_parser.has_single_items else None
+        self._tried: dict[int, TriedLine] | None = None  # by line, in a dry run
+        self._counts = {True: 0, False: 0}  # of accepted and of other rows, in a dry run
+        self._united_rows: defaultdict[int, list[Row]] = defaultdict(list)  # by the line of the first, the others
         self._report = ImportReport()
         self._new, self._changed = Spool(), Spool()
         self._new_lines, self._changed_lines = array("Q"), array("Q")
@@ -55,11 +65,77 @@ class TableImport:
 
         partial: whether to skip invalid rows.  Else raise Impossible, with their number and the first errors.
         """
-        blocks = self._table.read_blocks()
-        while (block := await to_thread.run_sync(next, blocks, None)) is not None:
-            await self._prepare_block(block)
+        await self._prepare_all()
         if self._report.failed and not partial:
             raise self._build_refusal()
+
+    async def try_rows(self) -> Json:
+        """Check the table like `prepare` and `write`, without writing; return the answer of a dry run.  Raise Taken."""
+        self._tried = {}
+        await self._prepare_all()
+        try:
+            await self._bulk.check_keys(self._new, self._changed, self._new_lines + self._changed_lines)
+        except Taken as refusal:
+            raise Taken(refusal.detail, faults=[_relocate_fault(fault) for fault in refusal.faults]) from None
+        return {
+            "dryRun": True,
+            "accepted": self._counts[True],
+            "rejected": self._counts[False],
+            "lines": [self._tried[line].as_json() for line in sorted(self._tried)[:MAX_TRIED_LINES]],
+        }
+
+    async def _prepare_all(self) -> None:
+        blocks = self._table.read_blocks()
+        pending: list[Row] = []
+        while (block := await to_thread.run_sync(next, blocks, None)) is not None:
+            rows, faults = await to_thread.run_sync(self._row_parser.parse, block)
+            self._add_faults(faults)
+            self._note_faults(faults, block)
+            if self._list_field is None:
+                await self._prepare_rows(rows)
+            else:
+                pending += rows
+        if self._list_field is not None:
+            united = await to_thread.run_sync(self._unite_rows, pending, self._list_field)
+            for start in range(0, len(united), BLOCK_ROWS):
+                await self._prepare_rows(united[start : start + BLOCK_ROWS])
+
+    def _unite_rows(self, rows: Sequence[Row], list_field: str) -> list[Row]:
+        """Return rows of which those with the same `_id` or key are one, with the items of all in a list.
+
+        A row that has another value of some field than the first one, or the same item, is refused.
+        """
+        united: dict[str, Row] = {}
+        remaining: list[Row] = []
+        for row in rows:
+            resource = row.id or row.fields.get("key")
+            first = united.setdefault(resource, row) if resource else row
+            if first is row:
+                remaining.append(row)
+                continue
+            items, item = first.fields.get(list_field) or [], row.fields.get(list_field) or []
+            column = next(
+                (
+                    field
+                    for field, value in row.fields.items()
+                    if field != list_field and value is not None and first.fields.get(field) not in (None, value)
+                ),
+                None,
+            )
+            if column is not None:
+                reason = f"'{column}' differs from line {first.line}, which has the same key."
+            elif not item or item[0] in items:
+                reason = f"Duplicate row: line {first.line} has the same key and the same values."
+            else:
+                given = {field: value for field, value in row.fields.items() if value is not None}
+                first.fields.update(given | {list_field: [*items, *item]})
+                self._united_rows[first.line].append(row)
+                continue
+            name = None if column is None else self._row_parser.find_column(f"/{column}")
+            fault = Fault("body", "/file", "invalid", reason, row.line, name)
+            self._add_faults([fault])
+            self._note_row(row, [fault])
+        return remaining
 
     async def write(self) -> ImportReport:
         """Store the prepared resources, all or none, and return the report.  Raise Taken and Conflict."""
@@ -69,13 +145,40 @@ class TableImport:
             raise Taken(refusal.detail, faults=[_relocate_fault(fault) for fault in refusal.faults]) from None
         return self._report
 
-    async def _prepare_block(self, block: RowBlock) -> None:
-        rows, faults = await to_thread.run_sync(self._row_parser.parse, block)
-        self._add_faults(faults)
+    async def _prepare_rows(self, rows: Sequence[Row]) -> None:
         partial_objects = self._row_parser.partial_objects
         items = [UpsertItem(row.fields, row.line, row.id, partial_objects) for row in rows]
         outcomes = await self._bulk.prepare(items)
         await to_thread.run_sync(self._spool_outcomes, outcomes)
+        for row, outcome in zip(rows, outcomes, strict=True):
+            faults = [self._locate_fault(fault, row.line) for fault in outcome.faults] if outcome.after is None else []
+            self._note_row(row, faults)
+
+    def _note_row(self, row: Row, faults: Sequence[Fault]) -> None:
+        """Add a row, and those united with it, to the lines of a dry run."""
+        if self._tried is None:
+            return
+        for united in (row, *self._united_rows.get(row.line, ())):
+            self._add_tried(united.line, self._row_parser.list_values(united.fields), faults)
+
+    def _note_faults(self, faults: Sequence[Fault], block: RowBlock) -> None:
+        """Add rows that could not be parsed to the lines of a dry run."""
+        if self._tried is None:
+            return
+        faults_of_line: defaultdict[int, list[Fault]] = defaultdict(list)
+        for fault in faults:
+            faults_of_line[fault.line or 0].append(fault)
+        for line, line_faults in faults_of_line.items():
+            texts = block.rows.loc[line].to_dict() if line in block.rows.index else {}
+            self._add_tried(line, self._row_parser.list_texts(texts), line_faults)
+
+    def _add_tried(self, line: int, values: Json, faults: Sequence[Fault]) -> None:
+        assert self._tried is not None, "only in a dry run"
+        self._counts[not faults] += 1
+        reasons = [(self._row_parser.find_model_column(fault.column), fault.message) for fault in faults]
+        self._tried[line] = TriedLine(line, shorten_values(values), reasons)
+        if len(self._tried) > 2 * MAX_TRIED_LINES:
+            self._tried = {number: self._tried[number] for number in sorted(self._tried)[:MAX_TRIED_LINES]}
 
     def _spool_outcomes(self, outcomes: list[UpsertOutcome]) -> None:
         for outcome in outcomes:

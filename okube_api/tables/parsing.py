@@ -52,6 +52,7 @@ class RowParser:
     cell_format: how numbers and days are written.
     timezone: in which instants are days, an IANA name; without it, they are refused.
     factors: by which the numbers of a column are multiplied, by the name of the model's column.
+    item_defaults: what the only object of a list has where the row has other inner fields of it, by the list's field.
     Raises Impossible for columns that the model does not have, and for renamed columns that the table does not have.
     """
 
@@ -65,8 +66,9 @@ class RowParser:
         cell_format: CellFormat = _DEFAULT_FORMAT,
         timezone: str | None = None,
         factors: Mapping[str, Fraction] | None = None,
+        item_defaults: Mapping[str, Json] | None = None,
     ) -> None:
-        self._model = model
+        self._model, self._item_defaults = model, item_defaults or {}
         model_columns = list_columns(model)
         self._nullable = model_columns.nullable
         if renamed:
@@ -97,6 +99,24 @@ class RowParser:
             if len(column.path) == 2 and column.path[0] != "coordinates":
                 inner_names.setdefault(column.path[0], set()).add(column.path[1])
         return {name: frozenset(inner) for name, inner in inner_names.items()}
+
+    @property
+    def has_single_items(self) -> bool:
+        """Whether the table has columns of the only object of a list."""
+        return any(len(column.path) == 3 for _, column in self._columns)
+
+    def list_values(self, fields: Json) -> Json:
+        """Return the values of a row's fields by the columns of the model that the table has, without absent ones."""
+        values = {column.name: _get_value(fields, column.path) for _, column in self._columns}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def list_texts(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Return the cells of a row by the columns of the model, without empty ones."""
+        return {column.name: texts[name] for name, column in self._columns if texts.get(name)}
+
+    def find_model_column(self, column: str | None) -> str | None:
+        """Return the model's column of a column of the table; other names unchanged."""
+        return next((model_column.name for name, model_column in self._columns if name == column), column)
 
     def parse(self, block: RowBlock) -> tuple[list[Row], list[Fault]]:
         """Return the valid rows of a block, and the faults of the others in the order of their lines."""
@@ -133,7 +153,7 @@ class RowParser:
             else:
                 fields.setdefault(first, {})
         for first, item in items.items():
-            fields[first] = [item] if item else fields.get(first)
+            fields[first] = [self._item_defaults.get(first, {}) | item] if item else fields.get(first)
         if pair := fields.get("coordinates"):
             fields["coordinates"] = [pair.get("0"), pair.get("1")]
         fields = {name: None if value == {} else value for name, value in fields.items()}
@@ -172,6 +192,19 @@ class RowParser:
         elif looks_misread(texts.get(column, "")):
             reason = f"{reason.removesuffix('.')}.{ENCODING_HINT}"
         return Fault("body", "/file", "invalid", reason if reason.endswith(".") else f"{reason}.", line, column)
+
+
+def _get_value(fields: Json, path: Sequence[str]) -> Any:
+    """Return the value at a path of names and of positions in lists, None where there is none."""
+    value: Any = fields
+    for part in path:
+        if isinstance(value, list):
+            value = value[int(part)] if int(part) < len(value) else None
+        elif isinstance(value, dict):
+            value = value.get(part)
+        else:
+            return None
+    return value
 
 
 def _match_columns(

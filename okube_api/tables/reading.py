@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 100_000
 DELIMITERS = ",;\t|"
 
-_BLOCK_ROWS = 1000
+BLOCK_ROWS = 1000
 _MAX_ROW_FAULTS = 10
 _MAX_LINES_BEFORE_HEADER = 1000
 _NO_HEADER = "The file has no header. The first line must name the columns."
@@ -148,7 +148,7 @@ class UploadedTable:
                 continue
             if any(cells):
                 self._add_row(cells, line, pending)
-            if len(pending.lines) + len(pending.faults) >= _BLOCK_ROWS:
+            if len(pending.lines) + len(pending.faults) >= BLOCK_ROWS:
                 total += len(pending.lines) + len(pending.faults)
                 if total > MAX_ROWS:
                     raise TooLarge(f"A table must not have more than {MAX_ROWS:,} rows.")

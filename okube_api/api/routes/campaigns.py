@@ -10,7 +10,7 @@ from okube_api.api.access import CanCreate, Readable, ResourceAccess, load_in_ap
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.bulk_body import OneOrMany, create_one_or_many
 from okube_api.api.container import Services, ServicesDep
-from okube_api.api.csv_import import Partial, TableSpec, import_table
+from okube_api.api.csv_import import DryRun, Partial, TableSpec, import_table
 from okube_api.api.file_export import LIST_RESPONSE, export_list, open_list
 from okube_api.api.file_format import AcceptedTable
 from okube_api.api.multipart import register_multipart
@@ -53,6 +53,8 @@ TABLE = TableSpec(
         aliases={f"cost_{name}" if name != "amount" else "cost": f"cost.{name}" for name in _COST_FIELDS},
         units=dict.fromkeys(("windows.click", "windows.print", "windows.opening"), DURATIONS_DAYS),
     ),
+    list_field="costs",
+    item_defaults={"costs": {"type": "fixed"}},
 )
 
 CampaignInPath = Annotated[
@@ -106,10 +108,15 @@ async def _build_condition(query: CampaignQuery, readable: Condition, services: 
 
 @register_multipart(router, "POST", LIST)
 async def import_campaigns(
-    request: Request, creator: CanCreate, services: ServicesDep, partial: Partial = False
+    request: Request,
+    creator: CanCreate,
+    services: ServicesDep,
+    *,
+    partial: Partial = False,
+    dry_run: DryRun = False,
 ) -> Response:
     """Import campaigns from a table."""
-    return await import_table(request, creator, services.campaigns, TABLE, partial=partial)
+    return await import_table(request, creator, services.campaigns, TABLE, partial=partial, dry_run=dry_run)
 
 
 @register_aliased(

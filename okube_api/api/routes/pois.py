@@ -9,7 +9,7 @@ from starlette.responses import Response
 from okube_api.api.access import CanCreate, Creator, Readable, ResourceAccess, load_by_id, load_by_key, load_in_app
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep
-from okube_api.api.csv_import import Partial, TableSpec, import_table
+from okube_api.api.csv_import import DryRun, Partial, TableSpec, import_table
 from okube_api.api.file_export import PLACES_RESPONSE, export_list, open_list
 from okube_api.api.file_format import AcceptedPlaces
 from okube_api.api.multipart import register_multipart
@@ -84,10 +84,15 @@ async def _build_condition(query: PoiQuery, readable: Condition, services: Servi
 
 @register_multipart(router, "POST", LIST)
 async def import_pois(
-    request: Request, creator: CanCreate, services: ServicesDep, partial: Partial = False
+    request: Request,
+    creator: CanCreate,
+    services: ServicesDep,
+    *,
+    partial: Partial = False,
+    dry_run: DryRun = False,
 ) -> Response:
     """Import points of interest from a table."""
-    return await import_table(request, creator, services.pois, TABLE, partial=partial)
+    return await import_table(request, creator, services.pois, TABLE, partial=partial, dry_run=dry_run)
 
 
 @register_aliased(

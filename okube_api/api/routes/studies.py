@@ -11,7 +11,7 @@ from okube_api.api.access import CanCreate, Readable, ResourceAccess, get_identi
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.bulk_body import OneOrMany, create_one_or_many
 from okube_api.api.container import Services, ServicesDep
-from okube_api.api.csv_import import Partial, TableSpec, import_table
+from okube_api.api.csv_import import DryRun, Partial, TableSpec, import_table
 from okube_api.api.file_export import LIST_RESPONSE, export_list, open_list
 from okube_api.api.file_format import AcceptedTable
 from okube_api.api.multipart import register_multipart
@@ -120,10 +120,15 @@ async def list_studies(
 
 @register_multipart(router, "POST", LIST)
 async def import_studies(
-    request: Request, creator: CanCreate, services: ServicesDep, partial: Partial = False
+    request: Request,
+    creator: CanCreate,
+    services: ServicesDep,
+    *,
+    partial: Partial = False,
+    dry_run: DryRun = False,
 ) -> Response:
     """Import studies from a table."""
-    return await import_table(request, creator, services.studies, TABLE, partial=partial)
+    return await import_table(request, creator, services.studies, TABLE, partial=partial, dry_run=dry_run)
 
 
 @register_aliased(

@@ -10,13 +10,14 @@ from starlette.responses import Response
 from okube_api.api.access import CanCreate, ResourceAccess, SiteToRead
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep
-from okube_api.api.csv_import import ImportAnswer, Partial, import_table
+from okube_api.api.csv_import import DryRun, ImportAnswer, Partial, import_table
 from okube_api.api.multipart import MultipartBody, MultipartRoute, TableRoute, read_parts, register_multipart
 from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute
 from okube_api.api.routes.site_tables import TABLE
 from okube_api.api.routes.sites import ITEM, LIST, SiteToEdit, is_import, with_public_thumbnail
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
+from okube_api.kit.dry_run import DryRunAnswer
 from okube_api.kit.schemas import UNSET
 from okube_api.settings import Settings
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteUpdate
@@ -128,19 +129,24 @@ table_router = APIRouter(route_class=TableRoute, tags=["sites"])
     table_router,
     "POST",
     IMPORT,
-    response_model=ImportAnswer,
+    response_model=ImportAnswer | DryRunAnswer,
     responses=refusals(404, 422),
     openapi_extra=TABLE.openapi_body,
 )
 async def import_sites(
-    request: Request, creator: CanCreate, services: ServicesDep, partial: Partial = False
+    request: Request,
+    creator: CanCreate,
+    services: ServicesDep,
+    *,
+    partial: Partial = False,
+    dry_run: DryRun = False,
 ) -> Response:
-    """Import sites from a CSV file: rows whose id or key exists update a site, others create one.
+    """Import sites from a CSV or XLSX file: rows whose id or key exists update a site, others create one.
 
     One invalid row refuses the whole file, unless the query has `partial=true`.  A new site is offline if it has
     coordinates or an address.
     """
-    return await import_table(request, creator, services.sites, TABLE, partial=partial)
+    return await import_table(request, creator, services.sites, TABLE, partial=partial, dry_run=dry_run)
 
 
 router.routes.extend(table_router.routes)
