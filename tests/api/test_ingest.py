@@ -153,10 +153,10 @@ async def test_duplicates_change_nothing(tenant: Tenant) -> None:
     assert (first["accepted"], second["accepted"], second["duplicate"]) == (9, 0, 9)
 
 
-async def test_a_batch_has_the_first_and_last_day_of_its_events(tenant: Tenant) -> None:
+async def test_a_batch_has_the_days_of_its_events_and_the_name_of_its_file(tenant: Tenant) -> None:
     pings = [{"user": "k", "at": f"2024-03-{day}T12:00:00Z", "lng": 4.8, "lat": 45.7} for day in (28, 11, 30)]
-    batch = (await send(tenant.editor, tenant.url, "pings", to_ndjson(pings))).json()
-    assert (batch["firstDay"], batch["lastDay"]) == ("2024-03-11", "2024-03-30")
+    batch = (await send(tenant.editor, tenant.url, "pings", to_ndjson(pings), params={"name": "May.json"})).json()
+    assert (batch["firstDay"], batch["lastDay"], batch["name"]) == ("2024-03-11", "2024-03-30", "May.json")
     areas = (await send(tenant.editor, tenant.url, "areas", to_ndjson(AREAS))).json()
     assert areas["firstDay"] is None
 

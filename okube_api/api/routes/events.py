@@ -117,6 +117,9 @@ class IngestQuery(BaseModel):
     )
 
     sheet: str | None = Field(None, description="Name of the sheet of a workbook; if absent, the first with data.")
+    name: str | None = Field(
+        None, max_length=250, description="Name of the file, by which people recognise the batch.", examples=["may.csv"]
+    )
 
     def to_options(self, charset: str | None) -> ReadOptions:
         """Return the options of the file; empty ones are absent.
@@ -250,6 +253,7 @@ async def ingest_events(
         aiter(body),
         file_format,
         encoding,
+        name=query.name or None,
         options=options,
         limit=services.settings.ingest_limit,
         size=_get_length(request) if encoding is Encoding.IDENTITY and file_format is not Format.XLSX else None,
