@@ -35,6 +35,13 @@ _CREATED = datetime(2000, 1, 1)  # noqa: DTZ001 - a constant, so that equal tabl
 _DAY_FORMAT, _INSTANT_FORMAT = 14, 22
 
 
+class _ExactNumber(float):
+    """A number that is written with up to 17 digits, which a double may need; the library asks for 16."""
+
+    def __format__(self, spec: str) -> str:
+        return repr(float(self))
+
+
 class XlsxFile:
     """An XLSX file with one table.
 
@@ -129,6 +136,8 @@ class XlsxFile:
         elif isinstance(value, int | float):
             choose_format = self._columns[index].number_format
             pattern = None if choose_format is None else choose_format(values, value)
+            if float(f"{value:.16G}") != value:
+                value = _ExactNumber(value)
             sheet.write_number(row, index, value, None if pattern is None else self._number_format(pattern))
         elif isinstance(value, date):
             if value.year < _FIRST_YEAR:  # before the first day of spreadsheets
