@@ -167,12 +167,12 @@ function listGroups(element: Element, state: ExploreState, names: Names): Group[
     });
   }
   const nested = element.data as NestedGroups;
-  const whole = (key: string) =>
+  const readOuter = (key: string) =>
     element.outer?.[key]?.all === undefined
       ? { all: Object.values(nested[key] ?? {}).reduce((sum, { all }) => sum + (numberOf(all) ?? 0), 0) }
       : element.outer[key];
   const outers = order(
-    Object.keys(nested).map((key) => [key, whole(key)]),
+    Object.keys(nested).map((key) => [key, readOuter(key)]),
     () => null,
   );
   return outers.flatMap(([outerKey]) => {
