@@ -93,6 +93,17 @@ function Figures({ campaign }: { campaign: Resource<"campaigns"> }) {
           <div>
             <h2>{campaign.name ?? campaign.key}</h2>
             <p class="muted">{facts.join(" · ")}</p>
+            {from && to && !isOutside && (from !== days.from || to !== days.to) ? (
+              <button
+                type="button"
+                class="link"
+                onClick={() => {
+                  setPeriod({ from, to });
+                }}
+              >
+                {texts.campaigns.showItsPeriod}
+              </button>
+            ) : null}
           </div>
           <div class="campaign-choices">
             <ModelChoice model={model} />

@@ -1,9 +1,11 @@
 import { useMemo } from "preact/hooks";
+import { Link } from "wouter-preact";
 
 import { useResources } from "~/api/resources";
 import { useApplication } from "~/application";
+import { FilterNotice } from "~/frame/FilterNotice";
 import { useLanguage } from "~/i18n/language";
-import { useFrameState, useQuery } from "~/state/location";
+import { pagePath, useFrameState, useQuery } from "~/state/location";
 import type { Column } from "~/ui/DataTable";
 import { TextField } from "~/ui/Field";
 import { Loaded } from "~/ui/Loading";
@@ -84,8 +86,10 @@ export function CampaignList() {
     return `${from ? formats.shortDay(from) : "…"} – ${to ? formats.day(to) : "…"}`;
   }
 
+  if (resources.data?.total === 0) return <NoCampaigns />;
   return (
     <>
+      <FilterNotice figures={[{ module: "conversion" }]} />
       <section class="card">
         <div class="card-head">
           <h2>{texts.campaigns.together}</h2>
@@ -95,6 +99,7 @@ export function CampaignList() {
           {({ answer }) => <Totals answer={answer} />}
         </Loaded>
         <Unexplained uplift={uplift} />
+        <p class="muted campaign-hint">{texts.campaigns.upliftHint}</p>
       </section>
       <section class="card">
         <div class="card-head">
@@ -204,7 +209,27 @@ export function UpliftChoice() {
   );
 }
 
-/** Say that a question has no answer for campaigns. */
+/** What to do in an application without campaigns. */
+function NoCampaigns() {
+  const { texts } = useLanguage();
+  const { key } = useApplication();
+  return (
+    <section class="card stack">
+      <h2>{texts.campaigns.noneTitle}</h2>
+      <p>{texts.campaigns.noneText}</p>
+      <p class="row">
+        <Link class="button button-main" href={pagePath(key, "data")}>
+          {texts.overview.empty.link}
+        </Link>
+        <Link class="button" href={pagePath(key, "manage/campaigns")}>
+          {texts.campaigns.manage}
+        </Link>
+      </p>
+    </section>
+  );
+}
+
+/** Say that there is no campaign of a name. */
 export function NoCampaign({ campaign }: { campaign: string }) {
   const { texts } = useLanguage();
   return <Notice kind="warning">{texts.campaigns.unknown(campaign)}</Notice>;

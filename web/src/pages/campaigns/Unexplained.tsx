@@ -1,10 +1,8 @@
 import type { Answer } from "~/api/questions";
 import { useApplication } from "~/application";
-import { filterName } from "~/frame/FilterBar";
+import { FilterNotice } from "~/frame/FilterNotice";
 import { useLanguage } from "~/i18n/language";
 import { findElement } from "~/pages/overview/figures";
-import { hasFilter } from "~/state/filters";
-import { useFrameState } from "~/state/location";
 import { Loaded } from "~/ui/Loading";
 import { useAnswer } from "~/useAnswer";
 
@@ -12,24 +10,17 @@ const KPIS = ["visits", "unattributedVisits", "attributedShare", "sales", "unatt
 
 /** What no campaign explains: visits and sales without any touch before them. */
 export function Unexplained({ uplift }: { uplift: boolean | undefined }) {
-  const { texts, formats } = useLanguage();
-  const { filters } = useFrameState();
   const remote = useAnswer(
     "performance",
     { params: KPIS.map((kpi) => ({ kpi, temporals: false })) },
     { compared: false, uplift: uplift ?? true }, // as the questions about campaigns, so that both add up
   );
-  const missing = Object.keys(filters).filter((name) => !hasFilter("performance", name));
   return (
     <div class="unexplained">
       <Loaded remote={remote} height={48}>
         {(answer) => <Sentences answer={answer} />}
       </Loaded>
-      {missing.length ? (
-        <p class="muted">
-          {texts.filters.notInModule(formats.list(missing.map((name) => filterName(name, texts.filters))))}
-        </p>
-      ) : null}
+      <FilterNotice figures={[{ module: "performance" }]} />
     </div>
   );
 }

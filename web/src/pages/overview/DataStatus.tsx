@@ -2,10 +2,9 @@ import { Link } from "wouter-preact";
 import { CircleCheck, TriangleAlert } from "lucide-preact";
 
 import { useApplication } from "~/application";
-import { filterName } from "~/frame/FilterBar";
+import { FilterNotice } from "~/frame/FilterNotice";
 import { useLanguage } from "~/i18n/language";
 import type { KnownDays } from "~/plots/timeline";
-import { hasFilter } from "~/state/filters";
 import { keptQuery, pagePath, useFrameState, useQuery } from "~/state/location";
 import { addDays } from "~/state/period";
 import { Button } from "~/ui/Button";
@@ -88,30 +87,9 @@ export function DataStatus({
           </Button>
         </Notice>
       ) : null}
-      <MissingFilters figures={figures} />
+      <FilterNotice
+        figures={figures.map((figure) => ({ name: figureName(figure, texts.overview), module: figure.module }))}
+      />
     </div>
-  );
-}
-
-/** Which figures the filters do not limit, because their module does not know them. */
-function MissingFilters({ figures }: { figures: readonly Figure[] }) {
-  const { texts, formats } = useLanguage();
-  const { filters } = useFrameState();
-  const byFilters = new Map<string, string[]>();
-  for (const figure of figures) {
-    const missing = Object.keys(filters).filter((name) => !hasFilter(figure.module, name));
-    if (!missing.length) continue;
-    const names = formats.list(missing.map((name) => filterName(name, texts.filters)));
-    byFilters.set(names, [...(byFilters.get(names) ?? []), figureName(figure, texts.overview)]);
-  }
-  if (!byFilters.size) return null;
-  return (
-    <Notice>
-      {[...byFilters].map(([filterNames, figureNames]) => (
-        <p key={filterNames}>
-          {texts.overview.aboutFigures(formats.list(figureNames))} {texts.filters.notInModule(filterNames)}
-        </p>
-      ))}
-    </Notice>
   );
 }

@@ -14,6 +14,8 @@ import type { Answers, TimedFigure } from "./figures";
 import { figureName } from "./names";
 
 const HEIGHT = 320;
+/** Notes on values that are empty; a module has them on all of its figures and compared periods. */
+const EMPTY_CODES = /^(no_|filters_keep_none|not_attributed)/;
 const FEWEST_OF_LINE = 4; // fewer values are bars
 
 interface Props {
@@ -51,7 +53,9 @@ export function FigurePlot({ figure, answers, isLoading }: Props) {
 function Timeline({ figure, answers }: { figure: TimedFigure; answers: Answers }) {
   const { texts, formats } = useLanguage();
   const { currency, weekStart } = useApplication();
-  const notes = (answers[figure.module]?.meta.notes ?? []).filter(({ code }) => code !== "incomplete_comparison");
+  const notes = (answers[figure.module]?.meta.notes ?? []).filter(
+    ({ code }) => code !== "incomplete_comparison" && (!figure.value || !EMPTY_CODES.test(code)),
+  );
 
   const spec = useMemo<SeriesPlot>(() => {
     const { comparison, compared, buckets, grain } = figure;
@@ -84,7 +88,7 @@ function Timeline({ figure, answers }: { figure: TimedFigure; answers: Answers }
   const cut = spec.buckets.filter(({ isCut }) => isCut);
   return (
     <>
-      {figure.value ? null : notes.length ? (
+      {notes.length ? (
         <Notice>
           {[...new Set(notes.map(({ message }) => message))].slice(0, 4).map((message) => (
             <p key={message} lang="en">

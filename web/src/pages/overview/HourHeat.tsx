@@ -5,7 +5,7 @@ import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
 import { Plot } from "~/plots/Plot";
 import type { HeatPlot } from "~/plots/spec";
-import { Loaded } from "~/ui/Loading";
+import { Loaded, Skeleton } from "~/ui/Loading";
 import { useAnswer } from "~/useAnswer";
 
 import type { Figure } from "./figures";
@@ -33,7 +33,9 @@ export function HourHeat({ figure }: { figure: Figure | undefined }) {
         <Loaded remote={remote} height={HEIGHT + 64}>
           {(answer) => <Heat figure={figure} answer={answer} />}
         </Loaded>
-      ) : null}
+      ) : (
+        <Skeleton height={HEIGHT + 64} />
+      )}
     </section>
   );
 }

@@ -41,9 +41,13 @@ export function OverviewPage() {
       ) : null}
       <FigureCards figures={figures} chosen={chosen} isLoading={isLoading} />
       <FigurePlot figure={figure} answers={answers} isLoading={isLoading} />
-      <SiteRanking figure={figure && figure.source !== "total" ? figure : visits} />
-      <CampaignSummary />
-      <HourHeat figure={visits} />
+      {figures.length || isLoading ? (
+        <>
+          <SiteRanking figure={figure && figure.source !== "total" ? figure : visits} />
+          <CampaignSummary />
+          <HourHeat figure={visits} />
+        </>
+      ) : null}
     </>
   );
 }

@@ -8,7 +8,7 @@ import { useLanguage } from "~/i18n/language";
 import { useFrameState, useQuery } from "~/state/location";
 import { Change } from "~/ui/Change";
 import { type Column, DataTable } from "~/ui/DataTable";
-import { Loaded } from "~/ui/Loading";
+import { Loaded, Skeleton } from "~/ui/Loading";
 import { Segmented } from "~/ui/Segmented";
 import { useAnswer } from "~/useAnswer";
 
@@ -29,7 +29,7 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
   const groupings = useMemo(() => listGroupings(sites.data?.documents ?? []), [sites.data]);
   const grouping = groupings.find(({ name }) => name === params.get("group")) ?? groupings[0];
   const question: Question | null =
-    figure && sites.data
+    figure && !sites.isLoading
       ? {
           params: [
             {
@@ -43,13 +43,14 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
         }
       : null;
   const remote = useAnswer(figure?.module ?? "performance", question);
+  const awaited = { ...remote, isLoading: remote.isLoading || question === null }; // until the figure is known
   const sort = params.get("sort") ?? "-value";
   const isCount = figure?.id === "visits" || figure?.id === "visitors" || figure?.id === "sales";
   const options = { unknownName: texts.common.unknown, missing: isCount ? (0 as const) : null };
   const name = figure ? figureName(figure, texts.overview) : "";
 
   return (
-    <div class={grouping ? "overview-pair" : "stack"}>
+    <div class={grouping || sites.isLoading ? "overview-pair" : "stack"}>
       <section class="card">
         <div class="card-head">
           <h2>{texts.overview.sites}</h2>
@@ -64,7 +65,7 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
             />
           )}
         </div>
-        <Loaded remote={remote} height={HEIGHT}>
+        <Loaded remote={awaited} height={HEIGHT}>
           {(answer) => (
             <Ranking
               caption={texts.overview.byOf(name, texts.overview.sites)}
@@ -80,7 +81,11 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
           )}
         </Loaded>
       </section>
-      {grouping ? (
+      {sites.isLoading ? (
+        <section class="card">
+          <Skeleton height={HEIGHT} />
+        </section>
+      ) : grouping ? (
         <section class="card">
           <div class="card-head">
             <h2>{texts.overview.groups}</h2>
@@ -99,7 +104,7 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
               ))}
             </select>
           </div>
-          <Loaded remote={remote} height={HEIGHT}>
+          <Loaded remote={awaited} height={HEIGHT}>
             {(answer) => (
               <Ranking
                 caption={texts.overview.byOf(name, filterName(grouping.name, texts.filters))}
