@@ -45,11 +45,18 @@ class CellFormat:
 
 BLANKS = " \t\r\n\u00a0"
 _BLANK = f"[{BLANKS}]*"
-_NARROW_BLANK = "\u202f"  # before AM and PM
+_WIDE_BLANK, _NARROW_BLANK = "\u00a0", "\u202f"  # the second one also before AM and PM
 NUMBER_PATTERN = rf"^{_BLANK}([+-]?)([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{{1,3}})?{_BLANK}$"
 COMMA_PATTERN = rf"^{_BLANK}[+-]?[0-9]*,[0-9]*([eE][+-]?[0-9]{{1,3}})?{_BLANK}$"
 GROUPED_PATTERN = rf"^{_BLANK}[+-]?[1-9][0-9]{{0,2}},[0-9]{{3}}{_BLANK}$"
 """Numbers whose comma separates thousands in English, and is a decimal comma in other languages."""
+SPACED_PATTERN = (
+    rf"^{_BLANK}[+-]?(?:[0-9]{{1,3}}(?:[ {_WIDE_BLANK}{_NARROW_BLANK}][0-9]{{3}})+|[0-9]+)(?:[.,][0-9]*)?"
+    rf"[{BLANKS}{_NARROW_BLANK}]*(?:€|EUR)?{_BLANK}$"
+)
+"""Numbers with blanks between thousands, or with the euro behind them, as spreadsheets show amounts."""
+SPACED_CHARACTERS = f"[{BLANKS}{_NARROW_BLANK}€EUR]"
+"""What is no part of such a number."""
 INSTANT_PATTERN = (
     rf"^{_BLANK}(?P<date>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}|[0-9]{{8}})[Tt ]"
     r"(?P<hour>[0-9]{2}):?(?P<minute>[0-9]{2})(?::?(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
@@ -89,6 +96,7 @@ _TIME_PATTERN = (
 _MIDNIGHT = re.compile(r"[T ]00:00(?::00(?:[.,]0+)?)?$")
 
 _NUMBER, _COMMA, _GROUPED = re.compile(NUMBER_PATTERN), re.compile(COMMA_PATTERN), re.compile(GROUPED_PATTERN)
+_SPACED, _SPACED_CHARACTERS = re.compile(SPACED_PATTERN), re.compile(SPACED_CHARACTERS)
 _INSTANT, _EPOCH = re.compile(INSTANT_PATTERN), re.compile(EPOCH_PATTERN)
 _LOCAL_TIME, _ORDERED_TIME = re.compile(LOCAL_TIME_PATTERN), re.compile(ORDERED_TIME_PATTERN)
 _DAY, _ORDERED_DAY = re.compile(DAY_PATTERN), re.compile(ORDERED_DAY_PATTERN)
@@ -127,9 +135,9 @@ def read_number(text: str, cell_format: CellFormat) -> int | float | str:
     """
     if len(text) > _LONGEST_NUMBER:
         return text
-    digits = text
-    if "," in text and _COMMA.fullmatch(text) and (cell_format.decimal_comma or not _GROUPED.fullmatch(text)):
-        digits = text.replace(",", ".")
+    digits = _SPACED_CHARACTERS.sub("", text) if _SPACED.fullmatch(text) else text
+    if "," in digits and _COMMA.fullmatch(digits) and (cell_format.decimal_comma or not _GROUPED.fullmatch(digits)):
+        digits = digits.replace(",", ".")
     if not _NUMBER.fullmatch(digits):
         return text
     digits = digits.strip(BLANKS)

@@ -74,6 +74,27 @@ def test_decimal_commas(text: str) -> None:
     assert read_value(text, ValueType.NUMBER, PLAIN) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1 234,50", 1234.5),
+        ("1\u202f234,5\u202f€", 1234.5),
+        ("-1\u00a0234\u00a0567", -1_234_567),
+        ("12 €", 12),
+        ("12.5 EUR", 12.5),
+        ("1 234,567", 1234.567),
+    ],
+)
+def test_numbers_as_spreadsheets_show_them(text: str, expected: float) -> None:
+    assert read_value(text, ValueType.NUMBER, COMMA) == expected
+    assert read_value(text, ValueType.NUMBER, PLAIN) == expected
+
+
+@pytest.mark.parametrize("text", ["1 23", "12 3456", "1 234 5", "€ 12", "1 2", "1,234 €", "12 E", "12 $"])
+def test_other_blanks_and_signs_are_no_part_of_numbers(text: str) -> None:
+    assert read_value(text, ValueType.NUMBER, PLAIN) == text
+
+
 def test_a_comma_before_three_digits_is_a_fraction_only_where_commas_are() -> None:
     assert read_value("1,234", ValueType.NUMBER, COMMA) == 1.234
     assert read_value("1,234", ValueType.NUMBER, PLAIN) == "1,234"

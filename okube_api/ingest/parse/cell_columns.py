@@ -24,6 +24,8 @@ from okube_api.kit.cells import (
     LOCAL_TIME_PATTERN,
     NUMBER_PATTERN,
     ORDERED_TIME_PATTERN,
+    SPACED_CHARACTERS,
+    SPACED_PATTERN,
     CellFormat,
     DateOrder,
     DateOrderFinder,
@@ -231,6 +233,9 @@ class CellReader:
 
     def _parse_numbers(self, texts: pa.Array) -> pa.Array:
         """Return the numbers of texts, null for texts that are no numbers."""
+        spaced = pc.match_substring_regex(texts, SPACED_PATTERN)
+        if pc.any(spaced).as_py():
+            texts = pc.if_else(spaced, pc.replace_substring_regex(texts, SPACED_CHARACTERS, ""), texts)
         commas = pc.match_substring_regex(texts, COMMA_PATTERN)
         if not self.decimal_comma:
             commas = pc.and_not(commas, pc.match_substring_regex(texts, GROUPED_PATTERN))

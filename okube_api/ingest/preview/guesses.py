@@ -18,6 +18,7 @@ _MIN_SCORE = 0.5
 _SINGLE_CANDIDATE = 0.45  # for the only column of a type that no other field has
 _DAY_ALONE = 0.4  # for an instant of which the file has the day only
 _MIN_MATCHES = 0.3
+_MAX_COLUMNS = 200  # a file may have 1,000, and names of a column are compared with those of 200 fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def guess_columns(
     given: the column by field, as the sender says; an empty text says that the file has none.
     """
     guess = ColumnGuess()
+    columns = columns[:_MAX_COLUMNS]
     by_name = {column.name: column for column in columns}
     for name, column_name in given.items():
         if column_name in by_name:
@@ -127,9 +129,10 @@ def score_kind(kind: TargetKind, columns: Sequence[SampleColumn], guess: ColumnG
 def _score(kind: str, target: TargetField, column: SampleColumn, known_names: Mapping[str, Collection[str]]) -> float:
     """Return how likely a column has the values of a field, from 0 to 1.1."""
     name_score = score_name(split_name(column.name), list_field_names(kind, target.name))
-    if not _is_compatible(target, column):
+    names_resource = target.resource is not None and bool(known_names.get(target.resource))
+    if (name_score == 0 and not names_resource) or not _is_compatible(target, column):
         return 0.0
-    if target.resource is None or not known_names.get(target.resource):
+    if target.resource is None or not names_resource:
         return name_score
     names = known_names[target.resource]
     texts = {str(value) for value in column.values}

@@ -21,6 +21,8 @@ NUMBERS = st.one_of(
     st.text("0123456789.,eE+-_x \uff11\u0661", max_size=7),
     st.floats(allow_nan=False, allow_infinity=False).map(str),
     st.integers(-10, 10**13).map(str),
+    st.text("01 \u00a0\u202f,.€EUR-", max_size=9),
+    st.sampled_from(["1 234,50", "1\u202f234,5\u202f€", "12 €", "1 23", "-1\u00a0234\u00a0567", "1,234 €", "9EUR"]),
     st.sampled_from(["1,5", "1,234", "12,0", "0x10", "1_0", "inf", "nan", "1e400", "5\n", "\u00a07"]),
 )
 ZONES = st.sampled_from(["Z", "z", " UTC", "+02", "-0330", "+01:00", " +0200", "+02:00[Europe/Rome]", "", "+1"])
