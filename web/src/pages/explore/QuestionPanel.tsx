@@ -204,10 +204,10 @@ function GroupFields({ state, kpis, sites, campaigns, change }: Props) {
   );
 
   function options(chosen: string | undefined, first: string | undefined) {
-    const known = chosen === undefined || names.includes(chosen) ? names : [...names, chosen];
+    const listed = chosen === undefined || names.includes(chosen) ? names : [...names, chosen];
     return [
       { value: "", label: explore.noGroup },
-      ...known.map((value) => {
+      ...listed.map((value) => {
         const refusal = refuseGrouping(kpi, parseGrouping(value).of, first && parseGrouping(first).of);
         const label = groupingName(value, texts);
         if (!refusal) return { value, label };

@@ -1,11 +1,14 @@
 import { useMemo } from "preact/hooks";
+import { Link } from "wouter-preact";
 
 import type { Answer } from "~/api/questions";
 import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
 import { Plot } from "~/plots/Plot";
-import { plotHeight, type PlotSpec } from "~/plots/spec";
-import { useFrameState } from "~/state/location";
+import { plotHeight, type PlotSpec, plotValues } from "~/plots/spec";
+import { pagePath, useFrameState } from "~/state/location";
+import { DEFAULT_PERIOD } from "~/state/period";
+import { Button } from "~/ui/Button";
 import { Change } from "~/ui/Change";
 import { SelectField } from "~/ui/Field";
 import { Notice } from "~/ui/Notice";
@@ -85,12 +88,13 @@ export function Result({ answer, state, resources, tableSort, change }: Props) {
   );
   const table = useMemo(() => makeTable(cube, state, arrangement, buckets), [cube, state, arrangement, buckets]);
   const notes = answer.meta.notes ?? [];
+  const isEmpty = plotted.spec ? plotValues(plotted.spec).every((value) => value === 0) : cube.read({}) === null;
   const isShort = cube.groups.length > 0 && cube.groups.length < cube.groupCount && !state.hasOthers;
 
   return (
     <div class="stack">
       {notes.length ? (
-        <Notice kind={notes.some(({ code }) => code.startsWith("no_")) ? "warning" : "info"}>
+        <Notice kind={isEmpty ? "warning" : "info"}>
           {notes.map(({ code, message }) => (
             <p key={code + message}>{message}</p>
           ))}
@@ -119,7 +123,13 @@ export function Result({ answer, state, resources, tableSort, change }: Props) {
           change={change}
         />
         <Figures cube={cube} state={state} arrangement={arrangement} labels={labels} />
-        {plotted.spec ? <Plot spec={plotted.spec} height={plotHeight(plotted.spec)} /> : null}
+        {isEmpty ? <Remedies /> : null}
+        {plotted.spec ? (
+          <Plot
+            spec={plotted.spec}
+            height={plotValues(plotted.spec).length ? plotHeight(plotted.spec) : EMPTY_HEIGHT}
+          />
+        ) : null}
         {plotted.isCompared && countOwn(plotted.spec) > 1 ? (
           <p class="muted">{kind === "line" ? explore.dashed(labels.then) : explore.paler(labels.then)}</p>
         ) : null}
@@ -156,6 +166,38 @@ function pickLabel(cube: Cube, labels: Labels): string {
 
 function lowerFirst(text: string): string {
   return text.charAt(0).toLocaleLowerCase() + text.slice(1);
+}
+
+const EMPTY_HEIGHT = 120;
+
+/** What helps where there are no values: another period, no filters, a look at the data. */
+function Remedies() {
+  const { frame, explore } = useLanguage().texts;
+  const { key } = useApplication();
+  const { period, setPeriod, filters, setFilters } = useFrameState();
+  return (
+    <div class="row no-print">
+      {period === DEFAULT_PERIOD ? null : (
+        <Button
+          onClick={() => {
+            setPeriod(DEFAULT_PERIOD);
+          }}
+        >
+          {frame.presets[DEFAULT_PERIOD]}
+        </Button>
+      )}
+      {Object.keys(filters).length ? (
+        <Button
+          onClick={() => {
+            setFilters({});
+          }}
+        >
+          {explore.clearFilters}
+        </Button>
+      ) : null}
+      <Link href={pagePath(key, "data")}>{explore.seeData}</Link>
+    </div>
+  );
 }
 
 /** Count the series of a plot without those of the other period. */

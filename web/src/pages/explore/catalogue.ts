@@ -90,7 +90,7 @@ const RULES: [RegExp, Topic][] = [
   [/Attributions$|Linear$|Shapley$|FC$|LC$|PerCampaign$|^comparison|^printVs/, "models"],
   [/^cost|[rR]oi$/, "cost"],
   [/^(ctr|prints|clicks|openings|printsBy.*|venueRate|globalLever.*)$/, "delivery"],
-  [/[rR]evenue|[sS]ales|[pP]urchase|[cC]onversion|basket|^refunds/, "sales"],
+  [/[rR]evenue|[sS]ales|[pP]urchase|[cC]onversion|[bB]asket|^refunds/, "sales"],
   [/^(os|model|manufacturer)$/, "devices"],
   [/[pP]oi|posAffinity|areaMatching|visitOrder/, "places"],
   [

@@ -389,9 +389,9 @@ function listAxes(cube: Cube, arrangement: Arrangement, labels: Labels): [Line[]
     const inners = new Map<string, { line: Line; sum: number }>();
     for (const group of arrangement.groups) {
       if (!group.inner) continue;
-      const known = inners.get(group.inner.key);
+      const earlier = inners.get(group.inner.key);
       const value = Math.abs(cube.read({ group: group.id }) ?? 0);
-      if (known) known.sum += value;
+      if (earlier) earlier.sum += value;
       else {
         const isRest = group.inner.key === "others";
         const line = { entry: group.inner, place: { group: JOINT + group.inner.key }, isRest };
@@ -433,14 +433,14 @@ function weekPlot(
 ): PlotSpec {
   const weekdays = [1, 2, 3, 4, 5, 6, 7];
   const hours = Array.from({ length: 24 }, (_, hour) => hour);
-  const known = new Set(buckets.map(({ key }) => key));
+  const keys = new Set(buckets.map(({ key }) => key));
   return {
     ...common,
     kind: "heat",
     rows: weekdays.map(labels.weekday),
     columns: hours.map(labels.hour),
     values: weekdays.map((weekday) =>
-      hours.map((hour) => (known.has(`${weekday}-${hour}`) ? read(`${weekday}-${hour}`) : null)),
+      hours.map((hour) => (keys.has(`${weekday}-${hour}`) ? read(`${weekday}-${hour}`) : null)),
     ),
     bucketTitle: labels.time,
   };

@@ -71,8 +71,9 @@ function defaultMode(kpi: Kpi, groupings: number): Mode {
 export function defaultGrain(kpi: Kpi, mode: Mode, days: Days): Granularity {
   const offered = kpi.granularities[mode] ?? [];
   const count = countDays(days);
-  const wanted: Granularity = mode !== "histogram" || (count > 2 && count <= 62) ? "day" : count <= 2 ? "hour" : "week";
-  return offered.includes(wanted) ? wanted : (offered[0] ?? "day");
+  const suitable: Granularity =
+    mode !== "histogram" || (count > 2 && count <= 62) ? "day" : count <= 2 ? "hour" : "week";
+  return offered.includes(suitable) ? suitable : (offered[0] ?? "day");
 }
 
 /** Return how many groups a grouping shows when the URL does not say. */
