@@ -27,6 +27,7 @@ from okube_api.kit.cells import (
 _SAMPLES = 5
 _LONGEST_SAMPLE = 200
 _MIN_SHARE = 0.9
+_MAX_CELLS, _MIN_ROWS = 30_000, 20  # reading a cell as all types takes some 40 µs
 _EPOCH = re.compile("1[0-9]{9}|1[0-9]{12}|1[0-9]{15}")
 _EPOCH_WORDS = frozenset(("timestamp", "ts", "time", "date", "datetime", "at", "epoch", "start", "end", "heure"))
 
@@ -73,8 +74,9 @@ class SampledFile:
 def sample_columns(head: FileHead, date_order: DateOrder | None) -> SampledFile:
     """Return the columns of the first rows of a file.  date_order: given by the sender, else it is guessed."""
     columns = []
+    rows = head.rows[: max(_MAX_CELLS // max(len(head.names), 1), _MIN_ROWS)]
     for position, name in enumerate(head.names):
-        values = [row[position] for row in head.rows if row[position] is not None and row[position] != ""]
+        values = [row[position] for row in rows if row[position] is not None and row[position] != ""]
         columns.append(SampleColumn(name, guess_type(name, values), values))
     dated = [column for column in columns if column.type in (GuessedType.DAY, GuessedType.INSTANT)]
     has_decimal_comma = any(
