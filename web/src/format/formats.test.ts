@@ -52,4 +52,7 @@ it("names weekdays from Monday, and days of the calendar", () => {
   expect(english.weekday(1)).toBe("Monday");
   expect(french.weekday(7)).toBe("dimanche");
   expect(french.day("2026-03-29")).toBe("29 mars 2026");
+  expect(english.range("2026-11-01", "2026-11-30")).toMatch(/^1\s?–\s?30 Nov 2026$/);
+  expect(english.range("2024-12-31", "2025-01-01")).toMatch(/^31 Dec 2024\s–\s1 Jan 2025$/);
+  expect(english.range("2026-11-01", "2026-11-01")).toBe("1 Nov 2026");
 });

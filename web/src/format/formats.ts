@@ -19,6 +19,8 @@ export interface Formats {
   /** A day without its year, for axes. */
   shortDay: (day: string) => string;
   weekdayDay: (day: string) => string;
+  /** First and last day, months and years said once. */
+  range: (from: string, to: string) => string;
   month: (day: string) => string;
   /** Weekday of ISO 8601, 1 is Monday. */
   weekday: (weekday: number, width?: "long" | "short") => string;
@@ -66,8 +68,9 @@ export function makeFormats(locale: string): Formats {
   const money = new Map<string, [Intl.NumberFormat, Intl.NumberFormat]>();
   const dates = (options: Intl.DateTimeFormatOptions) =>
     new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...options });
-  const [longDay, shortDay, weekdayDay, month] = [
+  const [longDay, mediumDay, shortDay, weekdayDay, month] = [
     dates({ day: "numeric", month: "long", year: "numeric" }),
+    dates({ day: "numeric", month: "short", year: "numeric" }),
     dates({ day: "numeric", month: "short" }),
     dates({ weekday: "short", day: "numeric", month: "short", year: "numeric" }),
     dates({ month: "short", year: "numeric" }),
@@ -133,6 +136,7 @@ export function makeFormats(locale: string): Formats {
     share: (value) => shortPercent.format(value),
     day: (day) => longDay.format(Date.parse(day)),
     shortDay: (day) => shortDay.format(Date.parse(day)),
+    range: (from, to) => mediumDay.formatRange(Date.parse(from), Date.parse(to)),
     weekdayDay: (day) => weekdayDay.format(Date.parse(day)),
     month: (day) => month.format(Date.parse(day)),
     weekday: (weekday, width = "long") =>

@@ -16,7 +16,7 @@ export function PeriodPicker() {
   const { days } = useApplication();
   const { period, comparison, setPeriod, setComparison } = useFrameState();
   const [choosing, setChoosing] = useState<"period" | "comparison" | null>(null);
-  const shown = `${formats.shortDay(days.from)} – ${formats.day(days.to)}`;
+  const shown = formats.range(days.from, days.to);
   return (
     <div class="period-picker">
       <select
@@ -65,9 +65,7 @@ export function PeriodPicker() {
             </option>
           ))}
           <option value={CUSTOM}>
-            {typeof comparison === "string"
-              ? texts.frame.custom
-              : `${formats.shortDay(comparison.from)} – ${formats.day(comparison.to)}`}
+            {typeof comparison === "string" ? texts.frame.custom : formats.range(comparison.from, comparison.to)}
           </option>
         </select>
       </div>

@@ -185,6 +185,7 @@ export const en = {
     dataUpTo: (day: string) => `Data up to ${day}`,
     kindUpTo: (name: string, day: string) => `${name} up to ${day}`,
     yesterdayIn: "Yesterday is in.",
+    yesterdayClosed: "For yesterday none is expected: on this weekday there hardly ever is any.",
     yesterdayMissing: "Yesterday is not in yet.",
     comparedWith: (period: string) => `Compared with ${period}`,
     comparedUntil: (now: string, then: string) => `Compared: ${now} with ${then}, as later days are not over`,
@@ -562,6 +563,8 @@ export const en = {
       basketDistribution: "Purchases by amount",
       sharedVisitors: "Visitors shared by sites",
     } as Record<string, string>,
+    /** Definitions of KPIs by `module/kpi`; those of the catalogue are English. */
+    definitions: {} as Record<string, string>,
   },
   map: {
     title: "Map of sites and homes",
@@ -598,7 +601,6 @@ export const en = {
     homesByHexagon: (width: string) => `Estimated visitors by home, hexagons ${width} wide`,
     changeOf: (figure: string, than: string) => `${figure}: change since ${than}`,
     changeSince: (than: string) => `Change since ${than}`,
-    colourOf: (figure: string) => `Colour: ${figure.toLowerCase()}`,
     orLess: (value: string) => `${value} or less`,
     unitOfHomes: (visitors: string) => `Estimated visitors: ${visitors}`,
     valueOf: (figure: string, value: string) => `${figure}: ${value}`,
@@ -633,8 +635,8 @@ export const en = {
     deselect: "Deselect the site",
     cells: (indoor: string, outdoor: string) => `H3 cells: ${indoor} indoor, ${outdoor} outdoor`,
     noPosition: "This site has no coordinates, so it is not on the map.",
-    catchment: (half: string, most: string) =>
-      `Half of the visitors live within ${half}, 80\u00a0% of them within ${most}.`,
+    catchment: (half: string, share: string, most: string) =>
+      `Half of the visitors live within ${half}, ${share} of them within ${most}.`,
     catchmentBasis: (located: string, total: string, share: string) =>
       `Of ${located} estimated visitors with a known home area (${share} of ${total}); distances are to the centre of each area.`,
     noCatchment: "No visitor with a known home area in this period.",
@@ -703,6 +705,7 @@ export const en = {
     modelPlot: (head: string) => `Visits under each attribution model: ${head}`,
     effect: "Exposed against control",
     outside: "The campaign does not run in this period.",
+    noFigures: "It has no costs, deliveries or visits in this period.",
     showItsPeriod: "Show its own period",
     overTime: "Over time",
     visitsBy: (model: string) => `Visits (${model})`,

@@ -6,6 +6,7 @@ import { makeFormats } from "~/format/formats";
 import {
   comparedLabels,
   defaultGrain,
+  isMissing,
   lastDay,
   makeBuckets,
   parseGrain,
@@ -18,6 +19,8 @@ const formats = makeFormats("en-GB");
 function listDays(from: number, to: number): string[] {
   return Array.from({ length: to - from + 1 }, (_, index) => `2026-11-${String(from + index).padStart(2, "0")}`);
 }
+
+const everyDay = new Set([0, 1, 2, 3, 4, 5, 6]);
 
 describe("grains", () => {
   it.each([
@@ -58,6 +61,7 @@ describe("makeBuckets", () => {
       from: "2026-11-01",
       latest: "2026-11-27",
       days: new Set(["2026-11-24", "2026-11-26", "2026-11-27"]),
+      weekdays: everyDay,
     };
     const buckets = makeBuckets(
       { starts: listDays(24, 30), cut: [], grain: "day" },
@@ -69,7 +73,7 @@ describe("makeBuckets", () => {
   });
 
   it("marks nothing as missing of data that was never sent, or that is not known yet", () => {
-    const never = { from: "2026-11-01", latest: null, days: new Set<string>() };
+    const never = { from: "2026-11-01", latest: null, days: new Set<string>(), weekdays: everyDay };
     for (const known of [never, undefined]) {
       const buckets = makeBuckets(
         { starts: ["2026-11-24", "2026-11-25"], cut: [], grain: "day" },
@@ -88,6 +92,7 @@ describe("makeBuckets", () => {
       from: "2026-11-01",
       latest: "2026-11-28",
       days: new Set(listDays(1, 28).filter((day) => day !== "2026-11-11")),
+      weekdays: everyDay,
     };
     const buckets = makeBuckets(
       { starts: ["2026-10-26", "2026-11-02", "2026-11-09", "2026-11-16"], cut: ["0"], grain: "week" },
@@ -117,6 +122,27 @@ describe("readKnownDays", () => {
     expect([...known.days]).toEqual(["2026-11-01", "2026-11-03"]);
     expect(known.latest).toBe("2026-11-03");
     expect(readKnownDays(answer, "sales").latest).toBeNull();
+  });
+});
+
+describe("isMissing", () => {
+  const known = (days: string[]) => {
+    const starts = listDays(1, 29);
+    const temporals = Object.fromEntries(starts.map((day, index) => [String(index), days.includes(day) ? 1 : 0]));
+    const element = { kpi: "visits", scope: "globals", mode: "histogram", granularity: "day", data: { temporals } };
+    return readKnownDays({ results: [element], meta: { buckets: { day: starts } } } as unknown as Answer, "visits");
+  };
+
+  it("is a day without data, but not a Sunday when sites are closed on Sundays", () => {
+    const sundays = ["2026-11-01", "2026-11-08", "2026-11-15", "2026-11-22", "2026-11-29"];
+    const open = listDays(1, 28).filter((day) => !sundays.includes(day) && day !== "2026-11-12");
+    expect(listDays(1, 29).filter((day) => isMissing(day, known(open)))).toEqual(["2026-11-12"]);
+  });
+
+  it("is a Sunday when most Sundays have data", () => {
+    const open = listDays(1, 27).filter((day) => day !== "2026-11-08");
+    const missing = listDays(1, 29).filter((day) => isMissing(day, known(open)));
+    expect(missing).toEqual(["2026-11-08", "2026-11-28", "2026-11-29"]);
   });
 });
 

@@ -42,6 +42,29 @@ export interface KnownDays {
   /** The last day that has data. */
   latest: string | null;
   days: ReadonlySet<string>;
+  /** Weekdays (0 is Sunday) on which data can be expected: on the others, most days have none, as sites are closed. */
+  weekdays: ReadonlySet<number>;
+}
+
+function weekdayOf(day: string): number {
+  return new Date(Date.parse(day)).getUTCDay();
+}
+
+function expectedWeekdays(days: ReadonlySet<string>): Set<number> {
+  const sorted = [...days].sort();
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  const [all, present] = [Array<number>(7).fill(0), Array<number>(7).fill(0)];
+  for (let day = first; day !== undefined && last !== undefined && day <= last; day = addDays(day, 1)) {
+    const weekday = weekdayOf(day);
+    all[weekday] = (all[weekday] ?? 0) + 1;
+    if (days.has(day)) present[weekday] = (present[weekday] ?? 0) + 1;
+  }
+  return new Set([0, 1, 2, 3, 4, 5, 6].filter((weekday) => 2 * (present[weekday] ?? 0) >= (all[weekday] ?? 0)));
+}
+
+/** Tell whether a day has no data although days like it have some. */
+export function isMissing(day: string, known: KnownDays): boolean {
+  return known.from <= day && known.latest !== null && !known.days.has(day) && known.weekdays.has(weekdayOf(day));
 }
 
 /** Return which days have data, from an element by day without filters. */
@@ -50,7 +73,7 @@ export function readKnownDays(answer: Answer, kpi: string): KnownDays {
   const element = answer.results.find((one) => one.kpi === kpi && one.scope === "globals");
   const temporals = (element?.data as Values | undefined)?.temporals ?? {};
   const days = new Set(starts.filter((_, index) => Boolean(temporals[String(index)])));
-  return { from: starts[0] ?? "", latest: [...days].sort().at(-1) ?? null, days };
+  return { from: starts[0] ?? "", latest: [...days].sort().at(-1) ?? null, days, weekdays: expectedWeekdays(days) };
 }
 
 export interface TimeBucket extends Bucket {
@@ -62,7 +85,7 @@ export interface TimeBucket extends Bucket {
 /**
  * Return the buckets of a period.
  *
- * Cut are those that the period cuts, that are not over, or that have days without any data in the application.
+ * Cut are those that the period cuts, that are not over, or in which a day has no data although days like it have.
  */
 export function makeBuckets(
   { starts, cut, grain }: { starts: readonly string[]; cut: readonly string[]; grain: Grain },
@@ -73,11 +96,11 @@ export function makeBuckets(
     const first = start < days.from ? days.from : start;
     const end = lastDay(start, grain);
     const last = end > days.to ? days.to : end;
-    const isUnknown = (day: string) =>
-      day >= today || (known !== undefined && known.from <= day && known.latest !== null && !known.days.has(day));
-    let isCut = cut.includes(String(index));
-    for (let day = first; !isCut && day <= last; day = addDays(day, 1)) isCut = isUnknown(day);
-    const isAhead = first > today || (known?.latest !== null && known !== undefined && first > known.latest);
+    let isUnknown = false;
+    for (let day = first; !isUnknown && day <= last; day = addDays(day, 1))
+      isUnknown = day >= today || (known !== undefined && isMissing(day, known));
+    const isCut = isUnknown || cut.includes(String(index));
+    const isAhead = first > today || (isUnknown && typeof known?.latest === "string" && first > known.latest);
     return { start, from: first, ...bucketNames(start, grain, formats), isCut, isAhead };
   });
 }

@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 
 import type { Answer, Leaf, Param, Values } from "~/api/questions";
 import { listResources, type Resource } from "~/api/resources";
-import { useRemote } from "~/api/useRemote";
+import { type Remote, useRemote } from "~/api/useRemote";
 import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
 import { Plot } from "~/plots/Plot";
@@ -64,7 +64,7 @@ function Figures({ campaign }: { campaign: Resource<"campaigns"> }) {
   const { texts, formats } = useLanguage();
   const { days } = useApplication();
   const { setPeriod } = useFrameState();
-  const [params, change] = useQuery();
+  const [params] = useQuery();
   const grain = parseGrain(params.get("grain"), days);
   const model = parseModel(params.get("model"));
   const uplift = parseUplift(params.get("uplift"));
@@ -83,9 +83,10 @@ function Figures({ campaign }: { campaign: Resource<"campaigns"> }) {
     campaign.provider,
     campaign.agency,
     campaign.format,
-    from && to ? `${formats.day(from)} – ${formats.day(to)}` : undefined,
+    from && to ? formats.range(from, to) : undefined,
   ].filter(Boolean);
   const grains = possibleGrains(days);
+  const isEmpty = remote.data !== undefined && !hasFigures(remote.data);
   return (
     <div class="stack">
       <section class="card">
@@ -123,9 +124,43 @@ function Figures({ campaign }: { campaign: Resource<"campaigns"> }) {
           </Notice>
         ) : null}
         <Loaded remote={remote} height={96}>
-          {(answer) => <Totals answer={answer} model={model} />}
+          {(answer) =>
+            isEmpty ? (
+              <p class="muted campaign-hint">{texts.campaigns.noFigures}</p>
+            ) : (
+              <Totals answer={answer} model={model} />
+            )
+          }
         </Loaded>
       </section>
+      {isEmpty ? null : <Details remote={remote} model={model} grain={grain} grains={grains} />}
+    </div>
+  );
+}
+
+/** Tell whether anything was delivered, spent or led to visits. */
+function hasFigures(answer: Answer): boolean {
+  const leaf = findValues(answer, "globalLeverPerformance")?.all;
+  return ["prints", "clicks", "openings", "cost", "offlineVisits", "onlineVisits"].some((name) =>
+    readField(leaf, name),
+  );
+}
+
+function Details({
+  remote,
+  model,
+  grain,
+  grains,
+}: {
+  remote: Remote<Answer>;
+  model: Model;
+  grain: Grain;
+  grains: readonly Grain[];
+}) {
+  const { texts } = useLanguage();
+  const [, change] = useQuery();
+  return (
+    <>
       <section class="card">
         <div class="card-head">
           <h2>{texts.campaigns.overTime}</h2>
@@ -163,7 +198,7 @@ function Figures({ campaign }: { campaign: Resource<"campaigns"> }) {
           </Loaded>
         </section>
       </div>
-    </div>
+    </>
   );
 }
 

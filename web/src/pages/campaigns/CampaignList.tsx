@@ -83,7 +83,8 @@ export function CampaignList() {
 
   function periodText({ from, to }: CampaignListRow): string {
     if (!from && !to) return "";
-    return `${from ? formats.shortDay(from) : "…"} – ${to ? formats.day(to) : "…"}`;
+    if (from && to) return formats.range(from, to);
+    return `${from ? formats.day(from) : "…"} – ${to ? formats.day(to) : "…"}`;
   }
 
   if (resources.data?.total === 0) return <NoCampaigns />;

@@ -11,7 +11,9 @@ function makeAnswer(whole = 6): Answer {
   const element = (kpi: string, scope: string, data: unknown) => ({ kpi, scope, data });
   return {
     results: [
-      element("globalLeverPerformance", "globals", { all: { cost: 120, costByVisit: 120 / whole, revenues: 300, roi: 1.5 } }),
+      element("globalLeverPerformance", "globals", {
+        all: { cost: 120, costByVisit: 120 / whole, revenues: 300, roi: 1.5 },
+      }),
       element("globalLeverPerformance", "campaigns", {
         a: { key: "flyer", name: "Flyer", all: { cost: 90, costByVisit: 18, revenues: 300, roi: 2.3333 } },
         b: { key: "radio", name: "Radio", all: { cost: 30, costByVisit: null, revenues: 0, roi: -1 } },

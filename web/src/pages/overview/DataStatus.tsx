@@ -4,7 +4,7 @@ import { CircleCheck, TriangleAlert } from "lucide-preact";
 import { useApplication } from "~/application";
 import { FilterNotice } from "~/frame/FilterNotice";
 import { useLanguage } from "~/i18n/language";
-import type { KnownDays } from "~/plots/timeline";
+import { isMissing, type KnownDays } from "~/plots/timeline";
 import { keptQuery, pagePath, useFrameState, useQuery } from "~/state/location";
 import { addDays } from "~/state/period";
 import { Button } from "~/ui/Button";
@@ -29,16 +29,18 @@ export function DataStatus({
   const [params] = useQuery();
   const yesterday = addDays(today, -1);
 
+  let isLate = false; // whether yesterday lacks data that can be expected
   const sources = new Map<string, string>(); // latest day by the name of what it is about
   for (const figure of figures) {
     const measure = measureOf(figure);
-    const latest = known.get(`${figure.module} ${measure}`)?.latest;
+    const days = known.get(`${figure.module} ${measure}`);
     const name = texts.overview.measures[measure as keyof typeof texts.overview.measures];
-    if (latest && name) sources.set(name, latest);
+    if (!days?.latest || !name) continue;
+    sources.set(name, days.latest);
+    isLate ||= isMissing(yesterday, days);
   }
   const latestDays = [...new Set(sources.values())].sort();
   const latest = latestDays.at(-1);
-  const isLate = latestDays.some((day) => day < yesterday);
   const comparison = figures.find((figure) => figure.comparison)?.comparison;
   const freshness = Object.values(answers)[0]?.meta["freshness"];
   const hasNothing = figures.length > 3 && figures.every(({ value }) => !value);
@@ -57,7 +59,11 @@ export function DataStatus({
                     [...sources].map(([name, day]) => texts.overview.kindUpTo(name, formats.weekdayDay(day))),
                   )}
               {". "}
-              {isLate ? texts.overview.yesterdayMissing : texts.overview.yesterdayIn}{" "}
+              {isLate
+                ? texts.overview.yesterdayMissing
+                : latest < yesterday
+                  ? texts.overview.yesterdayClosed
+                  : texts.overview.yesterdayIn}{" "}
               <Link href={pagePath(key, "data") + keptQuery(params)}>{texts.frame.data}</Link>
             </span>
           </p>
@@ -68,10 +74,10 @@ export function DataStatus({
           <span class="muted overview-compared">
             {comparison.complete === false && comparison.lastDays?.now
               ? texts.overview.comparedUntil(
-                  `${formats.shortDay(days.from)} – ${formats.day(comparison.lastDays.now)}`,
-                  `${formats.shortDay(comparison.from)} – ${formats.day(comparison.until)}`,
+                  formats.range(days.from, comparison.lastDays.now),
+                  formats.range(comparison.from, comparison.until),
                 )
-              : texts.overview.comparedWith(`${formats.shortDay(comparison.from)} – ${formats.day(comparison.until)}`)}
+              : texts.overview.comparedWith(formats.range(comparison.from, comparison.until))}
           </span>
         ) : null}
       </div>

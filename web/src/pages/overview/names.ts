@@ -14,5 +14,5 @@ export function figureName({ id, source }: Pick<Figure, "id" | "source">, texts:
 /** Return the other period of the comparison as in "12 % more than last year". */
 export function otherPeriodName(comparison: Comparison, texts: Texts["overview"]["than"], formats: Formats): string {
   if (typeof comparison === "string") return comparison === "none" ? "" : texts[comparison];
-  return `${formats.shortDay(comparison.from)} – ${formats.shortDay(comparison.to)}`;
+  return formats.range(comparison.from, comparison.to);
 }
