@@ -15,9 +15,9 @@ export function kpiName(kpi: Kpi, texts: ExploreTexts): string {
   return texts.kpis[kpi.kpi] ?? words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Return the definition of a KPI: that of the catalogue. */
-export function kpiDefinition(kpi: Kpi, _texts: ExploreTexts): string {
-  return kpi.description;
+/** Return the definition of a KPI: that of the catalogue, or its translation. */
+export function kpiDefinition(kpi: Kpi, texts: ExploreTexts): string {
+  return texts.definitions[`${kpi.module}/${kpi.kpi}`] ?? kpi.description;
 }
 
 /** Return what a unit measures. */
