@@ -631,7 +631,7 @@ export const en = {
     chooseSite: "Choose a site, on the map or in the list, to see where its visitors live.",
     filter: "Filter by this site",
     unfilter: "Remove the filter",
-    zones: "Zoom to its cells",
+    zones: "Show its cells",
     deselect: "Deselect the site",
     cells: (indoor: string, outdoor: string) => `H3 cells: ${indoor} indoor, ${outdoor} outdoor`,
     noPosition: "This site has no coordinates, so it is not on the map.",

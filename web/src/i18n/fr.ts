@@ -779,7 +779,7 @@ export const fr: Texts = {
     chooseSite: "Choisissez un site, sur la carte ou dans la liste, pour voir où habitent ses visiteurs.",
     filter: "Filtrer sur ce site",
     unfilter: "Retirer le filtre",
-    zones: "Zoomer sur ses cellules",
+    zones: "Voir ses cellules",
     deselect: "Désélectionner le site",
     cells: (indoor, outdoor) => `Cellules H3 : ${indoor} intérieures, ${outdoor} extérieures`,
     noPosition: "Ce site n'a pas de coordonnées : il n'est pas sur la carte.",

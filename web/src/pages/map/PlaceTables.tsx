@@ -1,0 +1,257 @@
+import { useApplication } from "~/application";
+import { useLanguage } from "~/i18n/language";
+import { otherPeriodName } from "~/pages/overview/names";
+import { useFrameState, useQuery } from "~/state/location";
+import { Change } from "~/ui/Change";
+import { type Column, DataTable } from "~/ui/DataTable";
+
+import type { HomeArea } from "./catchment";
+import type { Position } from "./geodesy";
+import { DEFINITIONS, type FigureId, type PoiRow, type SiteRow } from "./rows";
+
+const SHOWN = 100;
+
+interface Common {
+  sort: string;
+  onSort: (sort: string) => void;
+}
+
+function useSort(initial: string): Common {
+  const [params, change] = useQuery();
+  return {
+    sort: params.get("sort") ?? initial,
+    onSort: (sort) => {
+      change({ sort }, { replace: true });
+    },
+  };
+}
+
+/** Sites with their figure; a click selects one. */
+export function SiteTable({
+  rows,
+  figure,
+  selected,
+  onSelect,
+}: {
+  rows: readonly SiteRow[];
+  figure: FigureId;
+  selected: string | undefined;
+  onSelect: (id: string) => void;
+}) {
+  const { texts, formats } = useLanguage();
+  const { currency } = useApplication();
+  const { comparison } = useFrameState();
+  const { unit } = DEFINITIONS[figure];
+  const most = Math.max(0, ...rows.map(({ value }) => value ?? 0));
+  const columns: Column<SiteRow>[] = [
+    {
+      id: "name",
+      title: texts.map.site,
+      sortBy: (row) => row.name,
+      cell: (row) => (
+        <>
+          <button
+            type="button"
+            class="link"
+            aria-pressed={row.id === selected}
+            onClick={() => {
+              onSelect(row.id);
+            }}
+          >
+            {row.name}
+          </button>
+          {row.position ? null : <span class="muted map-small"> ({texts.map.notOnMap})</span>}
+        </>
+      ),
+    },
+    {
+      id: "value",
+      title: texts.map.figures[figure],
+      isNumber: true,
+      sortBy: (row) => row.value,
+      cell: (row) => formats.exact(row.value, unit, currency),
+      bar: (row) => (most > 0 ? (row.value ?? 0) / most : 0),
+    },
+  ];
+  if (comparison !== "none")
+    columns.push({
+      id: "change",
+      title: texts.map.change,
+      isNumber: true,
+      sortBy: (row) => row.change,
+      cell: (row) => (
+        <Change value={row.change} kind="relative" than={otherPeriodName(comparison, texts.overview.than, formats)} />
+      ),
+    });
+  return (
+    <DataTable
+      caption={texts.map.sitesBy(texts.map.figures[figure])}
+      columns={columns}
+      rows={rows}
+      rowKey={(row) => row.id}
+      isRowMarked={(row) => row.id === selected}
+      limit={SHOWN}
+      moreLabel={texts.map.more(Math.max(0, rows.length - SHOWN))}
+      {...useSort("-value")}
+    />
+  );
+}
+
+interface HomeRow extends Omit<HomeArea, "code"> {
+  code: string | null;
+}
+
+/** Home areas with their visitors and distance; a click moves the map there. */
+export function HomeTable({
+  homes,
+  unknown,
+  selected,
+  marked,
+  onShow,
+}: {
+  homes: readonly HomeArea[];
+  /** Visitors whose home is not known. */
+  unknown: number;
+  selected: SiteRow | undefined;
+  marked: string | undefined;
+  onShow: (code: string, position: Position) => void;
+}) {
+  const { texts, formats } = useLanguage();
+  const total = unknown + homes.reduce((sum, { visitors }) => sum + visitors, 0);
+  const most = Math.max(unknown, homes[0]?.visitors ?? 0);
+  const rows: HomeRow[] = unknown
+    ? [
+        ...homes,
+        { code: null, name: texts.map.unknownHome, visitors: unknown, position: undefined, distanceM: undefined },
+      ]
+    : [...homes];
+  const columns: Column<HomeRow>[] = [
+    {
+      id: "name",
+      title: texts.map.area,
+      sortBy: (row) => row.name,
+      foot: texts.common.total,
+      cell: ({ code, name, position }) =>
+        code && position ? (
+          <button
+            type="button"
+            class="link"
+            title={texts.map.showOnMap(name)}
+            aria-pressed={code === marked}
+            onClick={() => {
+              onShow(code, position);
+            }}
+          >
+            {name}
+          </button>
+        ) : (
+          name
+        ),
+    },
+    {
+      id: "visitors",
+      title: texts.map.visitors,
+      isNumber: true,
+      sortBy: (row) => row.visitors,
+      cell: (row) => formats.exact(row.visitors, "n"),
+      bar: (row) => (most > 0 ? row.visitors / most : 0),
+      foot: formats.exact(total, "n"),
+    },
+    {
+      id: "share",
+      title: texts.map.share,
+      isNumber: true,
+      sortBy: (row) => row.visitors,
+      cell: (row) => (total > 0 ? formats.share(row.visitors / total) : "–"),
+      foot: "",
+    },
+    {
+      id: "distance",
+      title: selected ? texts.map.distance : texts.map.nearest,
+      isNumber: true,
+      sortBy: (row) => row.distanceM,
+      cell: (row) => formats.short(row.distanceM, "m"),
+      foot: "",
+    },
+  ];
+  return (
+    <DataTable
+      caption={selected ? texts.map.homesOf(selected.name) : texts.map.homesOfAll}
+      columns={columns}
+      rows={rows}
+      rowKey={(row) => row.code ?? "unknown"}
+      isRowMarked={(row) => row.code !== null && row.code === marked}
+      limit={SHOWN}
+      moreLabel={texts.map.more(Math.max(0, rows.length - SHOWN))}
+      {...useSort("-visitors")}
+    />
+  );
+}
+
+/** Points of interest with the stays there; a click moves the map there. */
+export function PoiTable({
+  rows,
+  hasSite,
+  onShow,
+}: {
+  rows: readonly PoiRow[];
+  /** Whether a site is selected, from which distances are. */
+  hasSite: boolean;
+  onShow: (position: Position) => void;
+}) {
+  const { texts, formats } = useLanguage();
+  const most = Math.max(0, ...rows.map(({ value }) => value ?? 0));
+  const columns: Column<PoiRow>[] = [
+    {
+      id: "name",
+      title: texts.map.poi,
+      sortBy: (row) => row.name,
+      cell: ({ name, position, type }) => (
+        <>
+          {position ? (
+            <button
+              type="button"
+              class="link"
+              title={texts.map.showOnMap(name)}
+              onClick={() => {
+                onShow(position);
+              }}
+            >
+              {name}
+            </button>
+          ) : (
+            name
+          )}
+          {type ? <span class="muted map-small"> {type}</span> : null}
+        </>
+      ),
+    },
+    {
+      id: "value",
+      title: texts.map.poiStays,
+      isNumber: true,
+      sortBy: (row) => row.value,
+      cell: (row) => formats.exact(row.value, "n"),
+      bar: (row) => (most > 0 ? (row.value ?? 0) / most : 0),
+    },
+  ];
+  if (hasSite)
+    columns.push({
+      id: "distance",
+      title: texts.map.distance,
+      isNumber: true,
+      sortBy: (row) => row.distanceM,
+      cell: (row) => formats.short(row.distanceM, "m"),
+    });
+  return (
+    <DataTable
+      caption={texts.map.tables.pois}
+      columns={columns}
+      rows={rows}
+      rowKey={(row) => row.id}
+      limit={SHOWN}
+      moreLabel={texts.map.more(Math.max(0, rows.length - SHOWN))}
+      {...useSort(hasSite ? "distance" : "-value")}
+    />
+  );
+}
