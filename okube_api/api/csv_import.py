@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial as partial_function
 from io import TextIOWrapper
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, BinaryIO, cast
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from okube_api.api.access import Creator
 from okube_api.api.multipart import describe_multipart, read_parts
 from okube_api.api.table_form import TableFields, TableForm
+from okube_api.api.workbook_threads import run_in_workbook_thread
 from okube_api.errors import BadRequest
 from okube_api.http.client_disconnect import cancel_on_disconnect
 from okube_api.http.pagination import json_response
@@ -174,9 +176,8 @@ async def import_table(
             if FILE not in parts.files:
                 raise BadRequest.with_code("body", f"/{FILE}", "missing", f"'{FILE}' is required.")
             application = (await creator.load_access(form.app)).application
-            upload = await to_thread.run_sync(
-                table.open_upload, parts.files[FILE].file, form, cast("BinaryIO", converted)
-            )
+            open_upload = partial_function(table.open_upload, parts.files[FILE].file, form, cast("BinaryIO", converted))
+            upload = await run_in_workbook_thread(open_upload)
             bulk = BulkUpsert(
                 resources, application, table.required, position_name="line", check_update=refuse_spoiled_keys
             )

@@ -53,7 +53,7 @@ async def try_table(tenant: Tenant, kind: str, content: bytes, form: dict[str, s
 async def test_a_dry_run_accepts_the_rows_that_the_import_accepts(tenant: Tenant) -> None:
     trial = await try_table(tenant, "sites/import", SITES.encode(), SITES_MAPPER)
     assert (trial["accepted"], trial["rejected"]) == (1, 5)
-    first, *others = trial["lines"]
+    first, *rejected = trial["lines"]
     assert first == {
         "line": 2,
         "accepted": True,
@@ -67,7 +67,7 @@ async def test_a_dry_run_accepts_the_rows_that_the_import_accepts(tenant: Tenant
         },
         "errors": [],
     }
-    faults = {line["line"]: [error["field"] for error in line["errors"]] for line in others}
+    faults = {line["line"]: [error["field"] for error in line["errors"]] for line in rejected}
     assert faults == {3: ["latitude"], 4: ["name"], 5: ["key"], 6: ["active"], 7: [None]}
     listed = (await tenant.reader.get(f"{tenant.url}/sites")).json()
     assert listed["documents"] == []

@@ -4,8 +4,7 @@ from functools import partial
 from tempfile import TemporaryFile
 from typing import Annotated, Any, BinaryIO, Literal
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
+from anyio import to_thread
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.requests import Request
@@ -19,14 +18,13 @@ from okube_api.api.openapi import refusals
 from okube_api.api.route import UploadRoute
 from okube_api.api.routes import campaigns, pois, site_tables, studies
 from okube_api.api.routes.events import ContentEncoding
+from okube_api.api.workbook_threads import run_in_workbook_thread
 from okube_api.http.client_disconnect import BodyStream, cancel_on_disconnect
 from okube_api.http.pagination import json_response
 from okube_api.ingest.parse.codecs import Format, create_decoder, parse_content_encoding
 from okube_api.kit.encodings import find_codec
 from okube_api.kit.switches import Switch
 from okube_api.store.values import Json
-
-_MAX_AT_ONCE = 2  # since a workbook may take some hundred MB of memory
 
 
 class PreviewRoute(UploadRoute):
@@ -125,7 +123,7 @@ async def preview(
             mapper={name: fields[f"mapper[{name}]"] for name in _FIELDS if fields[f"mapper[{name}]"] is not None},
             is_partial=query.partial,
         )
-        return json_response(await to_thread.run_sync(work, limiter=_get_limiter()))
+        return json_response(await run_in_workbook_thread(work))
 
 
 async def _copy_body(body: BodyStream, file: BinaryIO, content_encoding: str, limit: int, *, is_partial: bool) -> None:
@@ -141,16 +139,3 @@ async def _copy_body(body: BodyStream, file: BinaryIO, content_encoding: str, li
     if not is_partial:
         decoder.end()
     file.seek(0)
-
-
-_limiter: RunVar[CapacityLimiter] = RunVar("preview_limiter")
-
-
-def _get_limiter() -> CapacityLimiter:
-    """Return the limiter of the running event loop."""
-    try:
-        return _limiter.get()
-    except LookupError:
-        limiter = CapacityLimiter(_MAX_AT_ONCE)
-        _limiter.set(limiter)
-        return limiter
