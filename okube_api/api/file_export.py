@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from io import SEEK_END
 from tempfile import TemporaryFile
 from typing import IO, BinaryIO
 
@@ -92,7 +93,7 @@ async def export_list(request: Request, list_file: ListFile, chosen: ChosenForma
         format_blocks = _format_features if chosen.file_format is FileFormat.GEOJSON else _format_csv
         return StreamingResponse(format_blocks(list_file, query.csv_format), headers=headers)
     file = await cancel_on_disconnect(request, _write_typed_file(list_file, chosen.file_format))
-    size = file.tell()
+    size = file.seek(0, SEEK_END)
     file.seek(0)
     return TemporaryFileResponse(file, size, headers=headers)
 
@@ -116,7 +117,7 @@ async def _format_features(list_file: ListFile, _csv_format: CsvFormat) -> Async
 
 
 async def _write_typed_file(list_file: ListFile, file_format: FileFormat) -> IO[bytes]:
-    """Return a temporary file with the documents, at its end.
+    """Return a temporary file with the documents.
 
     Raise Impossible for too many rows, and InsufficientStorage when the disk is full.
     """

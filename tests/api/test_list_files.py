@@ -219,6 +219,16 @@ async def test_errors_while_a_file_is_written_are_json(
     assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
 
 
+@pytest.mark.parametrize("path", ["sites", "pois", "campaigns", "studies"])
+async def test_imports_of_exported_spreadsheets_change_nothing(filled: Tenant, path: str) -> None:
+    count = (await read(filled, path, per_page="0")).json()["_$paginated"]["total"]
+    content = (await read(filled, path, format="xlsx")).content
+    url = f"{filled.url}/{path}{'/import' if path == 'sites' else ''}"
+    response = await filled.editor.post(url, files={"file": (f"{path}.xlsx", content)})
+    assert response.status_code == 200, response.text
+    assert response.json() == {"created": 0, "updated": 0, "unchanged": count, "failed": 0, "errors": []}
+
+
 @pytest.mark.parametrize("file_format", ["xlsx", "parquet"])
 async def test_a_full_disk_is_reported(filled: Tenant, monkeypatch: pytest.MonkeyPatch, file_format: str) -> None:
     def fail(*_: object) -> None:
