@@ -39,7 +39,7 @@ test("visits under each model add up to the whole, and to all visits with those 
   }[] = [];
   page.on("response", (response) => {
     if (response.url().includes("/analytics?"))
-      void response.json().then((body: never) => answers.push({ path: new URL(response.url()).pathname, body }));
+      void response.json().then((body) => answers.push({ path: new URL(response.url()).pathname, body }));
   });
   await page.goto(`${PATH}?compare=none`);
   await settle(page);
@@ -65,18 +65,21 @@ test("a campaign outside the period says so and leads to its own", async ({ page
   await expect(page.getByRole("heading", { name: "Over time" })).toBeVisible();
 });
 
-for (const colorScheme of ["light", "dark"] as const)
-  for (const locale of ["en-GB", "fr-FR"])
-    for (const width of [360, 1440])
-      test.describe(`${colorScheme}, ${locale}, ${width} pixels`, () => {
-        test.use({ colorScheme, locale, viewport: { width, height: 900 } });
+for (const [colorScheme, locale, width] of [
+  ["light", "en-GB", 1440],
+  ["light", "fr-FR", 360],
+  ["dark", "en-GB", 360],
+  ["dark", "fr-FR", 1440],
+] as const)
+  test.describe(`${colorScheme}, ${locale}, ${width} pixels`, () => {
+    test.use({ colorScheme, locale, viewport: { width, height: 900 } });
 
-        test("is accessible and fits", async ({ page }) => {
-          for (const query of ["", "?campaign=search-6"]) {
-            await page.goto(PATH + query);
-            await settle(page);
-            await expectAccessible(page);
-            await expectNoOverflow(page);
-          }
-        });
-      });
+    test("is accessible and fits", async ({ page }) => {
+      for (const query of ["", "?campaign=search-6"]) {
+        await page.goto(PATH + query);
+        await settle(page);
+        await expectAccessible(page);
+        await expectNoOverflow(page);
+      }
+    });
+  });

@@ -1,6 +1,7 @@
 import { APPLICATION, expect, expectAccessible, expectNoOverflow, settle, test } from "./page";
 
 const PATH = `/a/${APPLICATION}/overview`;
+const BUSIEST = /^Busiest: \w+day, \d+:00 to \d+:00/;
 
 test("how was last week: six figures, and the chosen one in large", async ({ page }) => {
   await page.goto(`${PATH}?period=last-week`);
@@ -25,7 +26,7 @@ test("the figures are those of the API", async ({ page }) => {
   const answers: { path: string; body: { results: { kpi: string; scope: string; data: { all: number } }[] } }[] = [];
   page.on("response", (response) => {
     if (response.url().includes("/analytics?"))
-      void response.json().then((body: never) => answers.push({ path: new URL(response.url()).pathname, body }));
+      void response.json().then((body) => answers.push({ path: new URL(response.url()).pathname, body }));
   });
   await page.goto(`${PATH}?period=last-week&compare=none`);
   await settle(page);
@@ -54,15 +55,15 @@ test("from the ranking to one shop and its busiest hour, and a link that shows t
   await sites.getByRole("button", { name: "Maison Lumen Paris" }).click();
   await expect(page).toHaveURL(/f\.sites=paris/);
   await settle(page);
-  const sentence = await page.getByText(/^Busiest: \w+day, \d+:00 to \d+:00/).textContent();
+  const sentence = await page.getByText(BUSIEST).first().textContent();
 
   await page.goto(page.url());
   await settle(page);
-  await expect(page.getByText(sentence ?? "")).toBeVisible();
+  await expect(page.getByText(BUSIEST).first()).toHaveText(sentence ?? "");
 });
 
 test("regions, and the cost of a visit in each", async ({ page }) => {
-  await page.goto(`${PATH}?period=last-month&figure=cost`);
+  await page.goto(`${PATH}?figure=cost`);
   await settle(page);
   await page.getByLabel("Group sites by").selectOption("sites.attributes.region");
   const regions = page.getByRole("region", { name: "Cost per visit by region" });
@@ -77,16 +78,19 @@ test("says which filters a figure does not know", async ({ page }) => {
   await expect(page.getByText(/Visits, .*: Not limited by Campaign/)).toBeVisible();
 });
 
-for (const colorScheme of ["light", "dark"] as const)
-  for (const locale of ["en-GB", "fr-FR"])
-    for (const width of [360, 1440])
-      test.describe(`${colorScheme}, ${locale}, ${width} pixels`, () => {
-        test.use({ colorScheme, locale, viewport: { width, height: 900 } });
+for (const [colorScheme, locale, width] of [
+  ["light", "en-GB", 1440],
+  ["light", "fr-FR", 360],
+  ["dark", "en-GB", 360],
+  ["dark", "fr-FR", 1440],
+] as const)
+  test.describe(`${colorScheme}, ${locale}, ${width} pixels`, () => {
+    test.use({ colorScheme, locale, viewport: { width, height: 900 } });
 
-        test("is accessible and fits", async ({ page }) => {
-          await page.goto(`${PATH}?period=this-month&grain=week`);
-          await settle(page);
-          await expectAccessible(page);
-          await expectNoOverflow(page);
-        });
-      });
+    test("is accessible and fits", async ({ page }) => {
+      await page.goto(`${PATH}?period=this-month&grain=week`);
+      await settle(page);
+      await expectAccessible(page);
+      await expectNoOverflow(page);
+    });
+  });

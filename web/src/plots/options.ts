@@ -45,10 +45,22 @@ function tooltipStyle(theme: PlotTheme) {
   };
 }
 
+const DURATION_STEPS_S = [1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
+const MOST_STEPS = 6;
+
+/** Return ticks of whole minutes or hours, where those of the decimal system would be 200 seconds apart. */
+function durationTicks(spec: PlotSpec): { interval?: number; max?: number } {
+  if (spec.unit !== "s" || spec.kind === "heat" || spec.kind === "stacked") return {};
+  const most = Math.max(0, ...spec.series.flatMap(({ values }) => values.map((value) => value ?? 0)));
+  const interval = DURATION_STEPS_S.find((step) => most / step <= MOST_STEPS);
+  return interval && most ? { interval, max: Math.ceil(most / interval) * interval } : {};
+}
+
 function valueAxis(spec: PlotSpec, { formats, theme }: Context) {
   return {
     type: "value" as const,
     scale: false, // bars and lines start at 0
+    ...durationTicks(spec),
     axisLabel: {
       color: theme.muted,
       formatter: (value: number) => formats.short(value, spec.unit, spec.currency),

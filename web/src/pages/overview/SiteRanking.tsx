@@ -146,7 +146,7 @@ function Ranking({
   const { texts, formats } = useLanguage();
   const { currency } = useApplication();
   const { comparison, filters, setFilters } = useFrameState();
-  if (!figure || !rows.length) return <p class="muted">{texts.plots.noValues}</p>;
+  if (!figure || rows.every(({ value }) => value === null)) return <p class="muted">{texts.plots.noValues}</p>;
   const most = Math.max(...rows.map(({ value }) => value ?? 0));
   const chosen = filters[filter] ?? [];
 
