@@ -102,7 +102,7 @@ class TableSpec:
         return describe_multipart(self.fields.form, {FILE: True})
 
     def open_upload(self, file: BinaryIO, form: TableForm, converted: BinaryIO) -> UploadedTable:
-        """Return an upload with its header read.  Raise BadRequest, Impossible and TooLarge.
+        """Return an upload with its header read.  Raise Impossible and TooLarge.
 
         converted: an empty file, to which the sheet of a workbook is written as CSV.
         """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
 
-from okube_api.errors import BadRequest, Impossible, TooLarge, format_suggestion
+from okube_api.errors import Impossible, TooLarge, format_suggestion
 from okube_api.kit.booleans import format_boolean
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -51,7 +51,7 @@ def open_sheet(file: BinaryIO, name: str | None = None, max_bytes: int = MAX_UNP
     """Return a sheet of a workbook: that with a name, or the first one with data.
 
     max_bytes: maximum size of all parts, decompressed.
-    Raise BadRequest when the file is no workbook, Impossible when it has no such sheet, TooLarge.
+    Raise Impossible when the file is no workbook or has no such sheet, TooLarge.
     """
     from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - only uploads of workbooks need it
 
@@ -71,7 +71,7 @@ def open_sheet(file: BinaryIO, name: str | None = None, max_bytes: int = MAX_UNP
             if name is not None or sheet.total_height > 0:
                 return Sheet(candidate, names, _format_rows(sheet.iter_rows()))
     except CalamineError as error:
-        raise BadRequest(f"The workbook cannot be read: {str(error)[:200]}") from None
+        raise Impossible(f"The workbook cannot be read: {str(error)[:200]}") from None
     raise Impossible("The workbook has no sheet with data.")
 
 
@@ -128,15 +128,15 @@ _FORMATS: dict[type, Callable[[Any], str]] = {
 
 
 def _check_parts(file: BinaryIO, max_bytes: int) -> None:
-    """Raise BadRequest when a file is no workbook, TooLarge when it is too large to read it."""
+    """Raise Impossible when a file is no workbook, TooLarge when it is too large to read it."""
     if file.read(4) == OLD_MARK:
-        raise BadRequest("The workbook is encrypted or in an old format. Save it as .xlsx without a password.")
+        raise Impossible("The workbook is encrypted or in an old format. Save it as .xlsx without a password.")
     total_bytes = 0
     try:
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
             if "xl/workbook.xml" not in archive.namelist() or len(parts) > _MAX_PARTS:
-                raise BadRequest("The file is no workbook of the format XLSX.")
+                raise Impossible("The file is no workbook of the format XLSX.")
             for part in parts:
                 measure = _SheetMeasure()
                 with archive.open(part) as content:
@@ -154,7 +154,7 @@ def _check_parts(file: BinaryIO, max_bytes: int) -> None:
                         "CSV."
                     )
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError) as error:
-        raise BadRequest(f"The workbook cannot be read: {str(error)[:200]}") from None
+        raise Impossible(f"The workbook cannot be read: {str(error)[:200]}") from None
 
 
 class _SheetMeasure:
@@ -175,12 +175,12 @@ class _SheetMeasure:
         return (self._rows + self._rows_without_reference) * (self._columns + self._most_without_reference)
 
     def add(self, piece: bytes) -> None:
-        """Take the next bytes of the part into account.  Raise BadRequest for a tag of many bytes."""
+        """Take the next bytes of the part into account.  Raise Impossible for a tag of many bytes."""
         data = self._rest + piece
         end = data.rfind(b"<")
         self._rest = data[end:] if end >= 0 else b""
         if len(self._rest) > _PIECE_BYTES:
-            raise BadRequest("The workbook cannot be read: it has a tag of more than 1 MB.")
+            raise Impossible("The workbook cannot be read: it has a tag of more than 1 MB.")
         first, *others = _ROW.split(data[:end] if end >= 0 else data)
         self._add_cells(first, is_row=False)
         for row in others:

@@ -201,7 +201,7 @@ async def test_the_sheet_of_a_workbook_can_be_chosen(shop: Tenant) -> None:
     unknown = await send(shop, "visits", body, XLSX, sheet="data")
     assert unknown.status_code == 422
     assert "'Data'" in unknown.json()["detail"]
-    assert (await send(shop, "visits", b"user,site", XLSX)).status_code == 400
+    assert (await send(shop, "visits", b"user,site", XLSX)).status_code == 422
 
 
 @pytest.mark.parametrize("seed", range(2))
