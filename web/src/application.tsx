@@ -1,6 +1,6 @@
 /** The application that is open: its settings, the user's role, its period and comparison. */
 import { type ComponentChildren, createContext } from "preact";
-import { useContext, useMemo } from "preact/hooks";
+import { useContext, useMemo, useRef } from "preact/hooks";
 
 import { api, type Schemas } from "~/api/client";
 import type { Days, Question } from "~/api/questions";
@@ -26,6 +26,8 @@ export interface OpenApplication {
   days: Days;
   /** What to add to a question to compare it as chosen at the top; empty without a comparison. */
   compare: Pick<Question, "compare">;
+  /** Read the settings again, after a change. */
+  reload: () => void;
 }
 
 const Context = createContext<OpenApplication | null>(null);
@@ -46,6 +48,7 @@ export function ApplicationProvider({ name, children }: { name: string; children
     { immediate: true },
   );
   const settings = remote.data;
+  const reload = useRef(remote.reload);
   const value = useMemo<OpenApplication | null>(() => {
     if (!settings) return null;
     const timezone = settings.timezone ?? "Europe/Paris";
@@ -63,6 +66,7 @@ export function ApplicationProvider({ name, children }: { name: string; children
       weekStart,
       days: typeof period === "string" ? presetDays(period, today, weekStart) : period,
       compare: comparison === "none" ? {} : { compare: { to: [comparison] } },
+      reload: reload.current,
     };
   }, [settings, me, period, comparison]);
   return (

@@ -13,6 +13,10 @@ export class ApiError extends Error {
     message: string,
     readonly requestId: string | null = null,
     readonly errors: readonly FieldError[] = [],
+    /** What kind of error it is, such as `captcha_required`. */
+    readonly code: string = "",
+    /** How much work the captcha of a locked account is. */
+    readonly captchaLevel: number = 0,
   ) {
     super(message);
     this.name = "ApiError";
@@ -30,6 +34,8 @@ interface Problem {
   title?: string;
   requestId?: string;
   errors?: FieldError[];
+  code?: string;
+  captchaLevel?: number;
 }
 
 /** Return the error that a response describes. */
@@ -42,5 +48,6 @@ export async function readError(response: Response): Promise<ApiError> {
   }
   const message = problem.detail ?? problem.title ?? `${response.status} ${response.statusText}`.trim();
   const requestId = problem.requestId ?? response.headers.get("X-Request-Id");
-  return new ApiError(response.status, message, requestId, problem.errors ?? []);
+  const { errors = [], code, captchaLevel } = problem;
+  return new ApiError(response.status, message, requestId, errors, code, captchaLevel);
 }

@@ -1,0 +1,44 @@
+import type { Fields } from "~/api/documents";
+import { useLanguage } from "~/i18n/language";
+import { Button } from "~/ui/Button";
+import { TextField } from "~/ui/Field";
+
+import { WEEKDAYS } from "../codecs";
+import type { InputProps } from "../kinds";
+
+/** Opening hours of each weekday as text. */
+export function OpeningsInput({ label, draft, onChange, errorAt, isDisabled }: InputProps<Fields>) {
+  const { texts, formats } = useLanguage();
+  const monday = draft["monday"];
+  return (
+    <fieldset class="manage-parts">
+      <legend class="field-label">{label}</legend>
+      <p class="field-hint">{texts.manage.openingsHint}</p>
+      <div class="manage-grid">
+        {WEEKDAYS.map((name, index) => (
+          <TextField
+            key={name}
+            label={formats.weekday(index + 1)}
+            placeholder={texts.manage.closed}
+            value={String(draft[name] ?? "")}
+            error={errorAt(name)}
+            onInput={(value) => {
+              onChange({ ...draft, [name]: value });
+            }}
+          />
+        ))}
+      </div>
+      <div class="row">
+        <Button
+          disabled={isDisabled || !monday}
+          onClick={() => {
+            const days = WEEKDAYS.slice(1, 6).map((name) => [name, monday]);
+            onChange({ ...draft, ...Object.fromEntries(days) });
+          }}
+        >
+          {texts.manage.likeMonday}
+        </Button>
+      </div>
+    </fieldset>
+  );
+}
