@@ -3,6 +3,7 @@ import { Link } from "wouter-preact";
 
 import { useResources } from "~/api/resources";
 import { useApplication } from "~/application";
+import { ExploreLink } from "~/frame/ExploreLink";
 import { FilterNotice } from "~/frame/FilterNotice";
 import { useLanguage } from "~/i18n/language";
 import { pagePath, useFrameState, useQuery } from "~/state/location";
@@ -157,10 +158,17 @@ export function CampaignList() {
         {idle > 0 ? <p class="muted campaign-hint">{texts.campaigns.idle(idle)}</p> : null}
         <p class="muted campaign-hint">{texts.campaigns.modelHint}</p>
       </section>
-      {remote.data && rows.length ? <ModelPlot rows={rows} head={head} /> : null}
+      {remote.data && rows.length ? <ModelPlot rows={rows} level={level} head={head} /> : null}
       <section class="card">
         <div class="card-head">
           <h2>{texts.campaigns.effect}</h2>
+          <ExploreLink
+            module="conversion"
+            kpi="comparisonOfflineVisits"
+            mode="total"
+            by="campaigns"
+            about={texts.campaigns.effect}
+          />
         </div>
         <Loaded remote={control} height={120}>
           {(answer) => <ControlComparison comparison={readControlComparison(answer)} />}

@@ -1,6 +1,7 @@
 import { useMemo } from "preact/hooks";
 
 import { useApplication } from "~/application";
+import { ExploreLink } from "~/frame/ExploreLink";
 import { useLanguage } from "~/i18n/language";
 import { Plot } from "~/plots/Plot";
 import type { SeriesPlot } from "~/plots/spec";
@@ -34,16 +35,27 @@ export function FigurePlot({ figure, answers, isLoading }: Props) {
     <section class="card" aria-busy={isLoading}>
       <div class="card-head">
         <h2>{figure ? figureName(figure, texts.overview) : " "}</h2>
-        {grains.length > 1 ? (
-          <Segmented
-            label={texts.overview.grain}
-            value={parseGrain(params.get("grain"), days)}
-            options={grains.map((value) => ({ value, label: texts.overview.grains[value] }))}
-            onChange={(grain) => {
-              change({ grain });
-            }}
-          />
-        ) : null}
+        <div class="row">
+          {figure && figure.source !== "total" ? (
+            <ExploreLink
+              module={figure.module}
+              kpi={figure.kpi}
+              mode="histogram"
+              grain={figure.grain}
+              about={figureName(figure, texts.overview)}
+            />
+          ) : null}
+          {grains.length > 1 ? (
+            <Segmented
+              label={texts.overview.grain}
+              value={parseGrain(params.get("grain"), days)}
+              options={grains.map((value) => ({ value, label: texts.overview.grains[value] }))}
+              onChange={(grain) => {
+                change({ grain });
+              }}
+            />
+          ) : null}
+        </div>
       </div>
       {figure ? <Timeline figure={figure} answers={answers} /> : <Skeleton height={HEIGHT} />}
     </section>

@@ -2,6 +2,7 @@ import { useMemo } from "preact/hooks";
 
 import { type Answer, type Values } from "~/api/questions";
 import { useApplication } from "~/application";
+import { ExploreLink } from "~/frame/ExploreLink";
 import { useLanguage } from "~/i18n/language";
 import { Plot } from "~/plots/Plot";
 import type { HeatPlot } from "~/plots/spec";
@@ -28,6 +29,15 @@ export function HourHeat({ figure }: { figure: Figure | undefined }) {
     <section class="card">
       <div class="card-head">
         <h2>{texts.overview.hours}</h2>
+        {figure ? (
+          <ExploreLink
+            module={figure.module}
+            kpi={figure.kpi}
+            mode="aggregation"
+            grain="hourOfWeek"
+            about={texts.overview.hoursOf(figureName(figure, texts.overview))}
+          />
+        ) : null}
       </div>
       {figure ? (
         <Loaded remote={remote} height={HEIGHT + 64}>

@@ -3,6 +3,7 @@ import { useMemo } from "preact/hooks";
 import type { Question } from "~/api/questions";
 import { useResources } from "~/api/resources";
 import { useApplication } from "~/application";
+import { ExploreLink } from "~/frame/ExploreLink";
 import { filterName } from "~/frame/FilterBar";
 import { useLanguage } from "~/i18n/language";
 import { useFrameState, useQuery } from "~/state/location";
@@ -54,16 +55,27 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
       <section class="card">
         <div class="card-head">
           <h2>{texts.overview.sites}</h2>
-          {comparison === "none" ? null : (
-            <Segmented
-              label={texts.overview.order}
-              value={SORTS.find((one) => one === sort) ?? ("" as "-value")}
-              options={SORTS.map((value) => ({ value, label: texts.overview.orders[value] }))}
-              onChange={(value) => {
-                change({ sort: value });
-              }}
-            />
-          )}
+          <div class="row">
+            {figure ? (
+              <ExploreLink
+                module={figure.module}
+                kpi={figure.kpi}
+                mode="total"
+                by="sites"
+                about={texts.overview.byOf(name, texts.overview.sites)}
+              />
+            ) : null}
+            {comparison === "none" ? null : (
+              <Segmented
+                label={texts.overview.order}
+                value={SORTS.find((one) => one === sort) ?? ("" as "-value")}
+                options={SORTS.map((value) => ({ value, label: texts.overview.orders[value] }))}
+                onChange={(value) => {
+                  change({ sort: value });
+                }}
+              />
+            )}
+          </div>
         </div>
         <Loaded remote={awaited} height={HEIGHT}>
           {(answer) => (
@@ -89,20 +101,35 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
         <section class="card">
           <div class="card-head">
             <h2>{texts.overview.groups}</h2>
-            <select
-              class="select overview-grouping"
-              aria-label={texts.overview.groupBy}
-              value={grouping.name}
-              onChange={(event) => {
-                change({ group: event.currentTarget.value });
-              }}
-            >
-              {groupings.map((one) => (
-                <option key={one.name} value={one.name}>
-                  {filterName(one.name, texts.filters)}
-                </option>
-              ))}
-            </select>
+            <div class="row">
+              {figure ? (
+                <ExploreLink
+                  module={figure.module}
+                  kpi={figure.kpi}
+                  mode="total"
+                  by={
+                    typeof grouping.question === "string"
+                      ? grouping.name
+                      : `${grouping.name}:${grouping.question.digits}`
+                  }
+                  about={texts.overview.byOf(name, filterName(grouping.name, texts.filters))}
+                />
+              ) : null}
+              <select
+                class="select overview-grouping"
+                aria-label={texts.overview.groupBy}
+                value={grouping.name}
+                onChange={(event) => {
+                  change({ group: event.currentTarget.value });
+                }}
+              >
+                {groupings.map((one) => (
+                  <option key={one.name} value={one.name}>
+                    {filterName(one.name, texts.filters)}
+                  </option>
+                ))}
+              </select>
+            </div>
           </div>
           <Loaded remote={awaited} height={HEIGHT}>
             {(answer) => (
