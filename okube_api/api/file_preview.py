@@ -66,7 +66,7 @@ _DESCRIPTIONS = {
 }
 
 
-class PreviewKind(Answer):
+class KindScore(Answer):
     """How likely a file is of a kind."""
 
     kind: str
@@ -105,7 +105,7 @@ class PreviewAnswer(Answer):
     sheet: str | None = Field(description="The sheet of a workbook that was read.")
     sheets: list[str] = Field(description="All sheets of a workbook.")
     kind: str = Field(description="The kind that was given, or the most likely one.")
-    kinds: list[PreviewKind] = Field(description="All kinds, the most likely first.")
+    kinds: list[KindScore] = Field(description="All kinds, the most likely first.")
     columns: list[PreviewColumn] = Field(description="The columns that have a name, in the order of the file.")
     rows: list[list[Any]] = Field(description=f"The first {PREVIEW_ROWS} rows, by the types of the columns.")
     mapper: dict[str, str] = Field(description="The column by field, for `mapper[field]`.")

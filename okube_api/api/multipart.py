@@ -136,7 +136,7 @@ def _describe_body(model: type[BaseModel], files: Mapping[str, bool]) -> Json:
 
 
 def _list_properties(model: type[BaseModel], within: str = "") -> Iterator[tuple[str, Json]]:
-    """Yield name and schema of each form field: `address[city]` within objects, without objects with free names.
+    """Yield name and schema of each documented form field: `address[city]` within objects; no objects with free names.
 
     A form has no null: where the model allows it, an empty text means it.
     """
@@ -147,7 +147,7 @@ def _list_properties(model: type[BaseModel], within: str = "") -> Iterator[tuple
         kinds = list_types(field.annotation)
         if inner := _find_model(kinds):
             yield from _list_properties(inner, full_name)
-        elif not any(get_origin(kind) is dict for kind in kinds):
+        elif alias in schemas and not any(get_origin(kind) is dict for kind in kinds):
             drop_null(schemas[alias])
             if schemas[alias].get("type") == "array":
                 schemas[alias].setdefault("minItems", 1)  # a form sends nothing for an empty list

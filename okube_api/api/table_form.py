@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, create_model, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from okube_api.errors import UnsupportedMedia
 from okube_api.kit.encodings import find_codec
@@ -147,6 +148,11 @@ class TableFields:
         return {name: self.units[name][unit] for name, unit in units.items()}
 
 
+def _is_second_spelling(name: str, aliases: Mapping[str, str]) -> bool:
+    """Return whether generated clients would give a name of a column and the column's own name the same identifier."""
+    return "_" in name and aliases.get(name) == name.replace("_", ".")
+
+
 def build_table_fields(
     title: str, body: type[Body], *, aliases: Mapping[str, str] | None = None, units: Units | None = None
 ) -> TableFields:
@@ -159,7 +165,10 @@ def build_table_fields(
     names = [*aliases, *(name for name in columns.readable_names if name not in aliases)]
     free = [*columns.free_objects, *(name for name, item in columns.single_items.items() if item.keeps_unknown_names)]
     mapped: dict[str, Any] = {
-        f"column_{index}": (Text, Field(UNSET, alias=name, description=_describe(aliases.get(name, name))))
+        f"column_{index}": (
+            SkipJsonSchema[Text] if _is_second_spelling(name, aliases) else Text,
+            Field(UNSET, alias=name, description=_describe(aliases.get(name, name))),
+        )
         for index, name in enumerate(names)
         if name not in free
     }
