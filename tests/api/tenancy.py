@@ -50,7 +50,7 @@ UNDER = "/applications/{application}"
 ROWS: dict[str, Row] = {
     **dict.fromkeys(("/auth/login", "/auth/captcha", "/auth/me", "/auth/logout", "/auth/password"), PERSONAL),
     **dict.fromkeys(("/auth/keys", "/auth/keys/{key}"), PERSONAL),
-    "/auth/invitations/accept": PERSONAL,
+    **dict.fromkeys(("/auth/invitations/accept", "/auth/setup"), PERSONAL),
     **dict.fromkeys(("/auth/invitations/{invitation}/accept", "/auth/invitations/{invitation}/decline"), PERSONAL),
     **dict.fromkeys(("/health/live", "/health/ready", "/metrics", "/analytics/kpis"), PERSONAL),
     "/applications": Row(write=PLATFORM, body={"key": "x"}),

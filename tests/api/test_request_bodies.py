@@ -112,7 +112,7 @@ async def test_credentials_are_checked_before_the_body_is_read(server: Server) -
         assert await send_headers(server, method, url, {"Content-Type": KINDS[1]}) == (401, "unauthorised")
 
 
-@pytest.mark.parametrize("path", ["/auth/login", "/auth/invitations/accept"])
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/invitations/accept", "/auth/setup"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_large_bodies_of_public_routes_are_refused_before_they_are_read(
     server: Server, path: str, kind: str
