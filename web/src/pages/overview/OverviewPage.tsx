@@ -30,24 +30,29 @@ export function OverviewPage() {
 
   const isEmpty = Object.values(answers).some(({ meta }) => meta["freshness"] === null);
   if (isEmpty) return <EmptyApplication />;
+  const isShown = figures.length > 0 || isLoading;
   return (
     <>
-      <DataStatus figures={figures} answers={answers} known={known} />
+      {isShown ? <DataStatus figures={figures} answers={answers} known={known} /> : null}
       {errors[0] ? <ErrorNotice error={errors[0]} onRetry={reload} /> : null}
       {isSlow ? (
         <Notice>
           {texts.common.slow} <Button onClick={cancel}>{texts.common.cancel}</Button>
         </Notice>
       ) : null}
-      <FigureCards figures={figures} chosen={chosen} isLoading={isLoading} />
-      <FigurePlot figure={figure} answers={answers} isLoading={isLoading} />
-      {figures.length || isLoading ? (
+      {isShown ? (
         <>
+          <FigureCards figures={figures} chosen={chosen} isLoading={isLoading} />
+          <FigurePlot figure={figure} answers={answers} isLoading={isLoading} />
           <SiteRanking figure={figure && figure.source !== "total" ? figure : visits} />
           <CampaignSummary />
           <HourHeat figure={visits} />
         </>
-      ) : null}
+      ) : errors.length ? null : (
+        <p>
+          <Button onClick={reload}>{texts.common.retry}</Button>
+        </p>
+      )}
     </>
   );
 }

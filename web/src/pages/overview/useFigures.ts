@@ -90,7 +90,7 @@ export function useFigures(grain: Grain): FiguresRemote {
     // somebody may have removed the study of all sites: then the panel has nothing to say
     errors: remotes.flatMap(({ error }) => (error && !(error === panel.error && error.status === 404) ? [error] : [])),
     reload: () => {
-      for (const remote of remotes) if (remote.error) remote.reload();
+      for (const remote of remotes) if (remote.error || !remote.data) remote.reload();
     },
     cancel: () => {
       for (const remote of remotes) if (remote.isLoading) remote.cancel();
