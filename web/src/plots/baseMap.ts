@@ -26,6 +26,7 @@ import "./baseMap.css";
 setWorkerUrl(workerUrl); // a file of the page's own origin: its policy allows no worker from a blob
 
 export const EMPTY: FeatureCollection = { type: "FeatureCollection", features: [] };
+const SIMPLIFIED_PX = 0.1; // the default, 0.375, makes polygons of circles
 /** Without an address of glyphs, MapLibre draws them from the fonts of the system. */
 export const MAP_FONT = ["system-ui"];
 
@@ -55,6 +56,8 @@ export function makeBaseLayers(theme: PlotTheme, water: string): LayerSpecificat
 
 interface Options {
   texts: Texts["map"];
+  /** What the map shows, for screen readers; by default sites and homes. */
+  title?: string;
   /** Layers above land and borders, and the names of their sources, which are empty at first. */
   layers: LayerSpecification[];
   sources: readonly string[];
@@ -62,15 +65,22 @@ interface Options {
 }
 
 /** Return a map in a container: with controls, outlines that come when they are loaded, and empty sources. */
-export function createBaseMap(container: HTMLElement, { texts, layers, sources, theme }: Options): MapLibreMap {
+export function createBaseMap(
+  container: HTMLElement,
+  { texts, title = texts.title, layers, sources, theme }: Options,
+): MapLibreMap {
   const isTouched = matchMedia("(pointer: coarse)").matches;
   const map = new MapLibreMap({
     container,
     style: {
       version: 8,
-      sources: Object.fromEntries(
-        ["land", "borders", ...sources].map((name) => [name, { type: "geojson", data: EMPTY }]),
-      ),
+      sources: {
+        land: { type: "geojson", data: EMPTY },
+        borders: { type: "geojson", data: EMPTY },
+        ...Object.fromEntries(
+          sources.map((name) => [name, { type: "geojson", data: EMPTY, tolerance: SIMPLIFIED_PX }]),
+        ),
+      },
       layers: [...makeBaseLayers(theme, readWater()), ...layers],
     },
     center: [2.5, 46.5],
@@ -85,7 +95,7 @@ export function createBaseMap(container: HTMLElement, { texts, layers, sources, 
     attributionControl: false,
     canvasContextAttributes: { preserveDrawingBuffer: true }, // pages are printed
     locale: {
-      "Map.Title": texts.title,
+      "Map.Title": title,
       "NavigationControl.ZoomIn": texts.zoomIn,
       "NavigationControl.ZoomOut": texts.zoomOut,
       "AttributionControl.ToggleAttribution": texts.attribution,

@@ -7,6 +7,7 @@ import { useTexts } from "~/i18n/language";
 import { createBaseMap, hasWebGl, recolour, setFeatures } from "~/plots/baseMap";
 import { readTheme } from "~/plots/theme";
 import { useTheme } from "~/theme";
+import { Skeleton } from "~/ui/Loading";
 
 import type { Camera } from "./camera";
 import { CELL_ZOOM } from "./cells";
@@ -35,6 +36,7 @@ interface Props {
   onFailure: () => void;
 }
 
+const WAIT_HEIGHT = 1200; // cut to that of the map
 const PADDING_PX = 48;
 const MOST_ZOOM_OF_TARGET = 14;
 const DIAMOND_PX = 32;
@@ -47,6 +49,7 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
   const { isDark } = useTheme();
   const container = useRef<HTMLDivElement>(null);
   const [map, setMap] = useState<MapLibreMap>();
+  const [isDrawn, setDrawn] = useState(false);
   const latest = useRef({ ...callbacks, zones });
   latest.current = { ...callbacks, zones };
   const hasMoved = useRef(false);
@@ -69,6 +72,9 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
     created.on("load", () => {
       created.addImage(DIAMOND, drawDiamond(), { pixelRatio: 2 });
       setMap(created);
+      created.once("idle", () => {
+        setDrawn(true);
+      });
     });
     created.on("moveend", (event) => {
       const { lng, lat } = created.getCenter();
@@ -84,6 +90,7 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
     });
     return () => {
       setMap(undefined);
+      setDrawn(false);
       hasMoved.current = false;
       created.remove();
     };
@@ -131,7 +138,16 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
     }
   }, [map, cameraId, target?.id]);
 
-  return <div ref={container} class="map-canvas" />;
+  return (
+    <>
+      <div ref={container} class="map-canvas" aria-busy={!isDrawn} />
+      {map ? null : (
+        <div class="map-wait">
+          <Skeleton height={WAIT_HEIGHT} />
+        </div>
+      )}
+    </>
+  );
 }
 
 function useFeatures(map: MapLibreMap | undefined, source: SourceName, features: FeatureCollection): void {

@@ -77,7 +77,7 @@ export function MapPage() {
       <MapControls data={data} visible={visible} isDrawable={isDrawable} />
       <div class={isDrawable ? "map-page" : "map-page map-page-tables"}>
         {isDrawable ? (
-          <section class="card map-card" aria-label={texts.map.title}>
+          <div class="card map-card">
             <div class="map-holder">
               <Suspense fallback={<Skeleton height={HEIGHT} />}>
                 <MapCanvas
@@ -128,7 +128,7 @@ export function MapPage() {
               hasCells={zoom >= CELL_ZOOM}
               pois={!visible.includes("pois") || !data.pois.length ? "off" : zoom >= POI_ZOOM ? "shown" : "zoom"}
             />
-          </section>
+          </div>
         ) : null}
         <div class="map-side">
           {selected ? (

@@ -158,19 +158,19 @@ export function HomeTable({
       foot: formats.exact(total, "n"),
     },
     {
-      id: "share",
-      title: texts.map.share,
-      isNumber: true,
-      sortBy: (row) => row.visitors,
-      cell: (row) => (total > 0 ? formats.share(row.visitors / total) : "–"),
-      foot: "",
-    },
-    {
       id: "distance",
       title: selected ? texts.map.distance : texts.map.nearest,
       isNumber: true,
       sortBy: (row) => row.distanceM,
       cell: (row) => formats.short(row.distanceM, "m"),
+      foot: "",
+    },
+    {
+      id: "share",
+      title: texts.map.share,
+      isNumber: true,
+      sortBy: (row) => row.visitors,
+      cell: (row) => (total > 0 ? formats.share(row.visitors / total) : "–"),
       foot: "",
     },
   ];
@@ -228,7 +228,7 @@ export function PoiTable({
     },
     {
       id: "value",
-      title: texts.map.poiStays,
+      title: texts.map.stays,
       isNumber: true,
       sortBy: (row) => row.value,
       cell: (row) => formats.exact(row.value, "n"),
@@ -245,7 +245,7 @@ export function PoiTable({
     });
   return (
     <DataTable
-      caption={texts.map.tables.pois}
+      caption={texts.map.poisByStays}
       columns={columns}
       rows={rows}
       rowKey={(row) => row.id}

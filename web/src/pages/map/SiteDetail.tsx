@@ -57,7 +57,11 @@ export function SiteDetail({ site, figure, catchment, isLoading, cells, onZones,
           <Skeleton height={84} />
         ) : catchment ? (
           <>
-            <p class="map-detail-catchment">{texts.map.catchment(metres(0.5), formats.share(0.8), metres(0.8))}</p>
+            <p class="map-detail-catchment">
+              {metres(0.5) === metres(0.8)
+                ? texts.map.catchmentOfOne(formats.share(0.8), metres(0.8))
+                : texts.map.catchment(metres(0.5), formats.share(0.8), metres(0.8))}
+            </p>
             <p class="muted map-small">
               {texts.map.catchmentBasis(
                 formats.short(catchment.located, "n"),

@@ -171,14 +171,16 @@ export function makeRingLabels(
     rings: boolean;
     catchment: Catchment | undefined;
     label: (radiusM: number) => string;
-    shareLabel: (share: number, radiusM: number) => string;
+    shareLabel: (shares: number[], radiusM: number) => string;
   },
 ): FeatureCollection {
   const ringLabels = rings
     ? RINGS_M.map((radiusM) => makePoint(findPosition(centre, radiusM, 0), { kind: "ring", label: label(radiusM) }))
     : [];
-  const catchmentLabels = (catchment?.radii ?? []).map(({ share, radiusM }) =>
-    makePoint(findPosition(centre, radiusM, 180), { kind: "catchment", label: shareLabel(share, radiusM) }),
+  const shares = new Map<number, number[]>(); // few large areas may give two shares one radius
+  for (const { share, radiusM } of catchment?.radii ?? []) shares.set(radiusM, [...(shares.get(radiusM) ?? []), share]);
+  const catchmentLabels = [...shares].map(([radiusM, at]) =>
+    makePoint(findPosition(centre, radiusM, 180), { kind: "catchment", label: shareLabel(at, radiusM) }),
   );
   return collect([...ringLabels, ...catchmentLabels]);
 }

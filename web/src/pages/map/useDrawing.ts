@@ -138,7 +138,8 @@ export function useDrawing(
             rings: hasRings,
             catchment: shown,
             label: (radiusM) => formats.short(radiusM, "m"),
-            shareLabel: (share, radiusM) => texts.map.shareWithin(formats.share(share), formats.short(radiusM, "m")),
+            shareLabel: (shares, radiusM) =>
+              texts.map.shareWithin(shares.map(formats.share).join(", "), formats.short(radiusM, "m")),
           })
         : EMPTY,
     [centre, hasRings, shown, texts, formats],
