@@ -137,7 +137,8 @@ function Explorer({ kpis }: { kpis: readonly Kpi[] }) {
             {(answered) => (
               <Result
                 answer={answered.answer}
-                state={shownState(answered.state, state)}
+                answered={answered.state}
+                current={state}
                 resources={resources}
                 tableSort={params.get("order") ?? ""}
                 change={change}
@@ -151,13 +152,6 @@ function Explorer({ kpis }: { kpis: readonly Kpi[] }) {
 }
 
 const NONE: never[] = [];
-
-/** The state of an answer, with what can change without another question. */
-function shownState(answered: ExploreState, current: ExploreState): ExploreState {
-  if (answered.kpi !== current.kpi) return answered;
-  const { field, plot, group, bucket } = current;
-  return { ...answered, field, plot, group, bucket };
-}
 
 /** Tell whether the application has a fiscal or retail calendar. */
 function useFiscalCalendar(): boolean {

@@ -25,7 +25,9 @@ import { makeTable } from "./table";
 
 interface Props {
   answer: Answer;
-  state: ExploreState;
+  /** The state whose question has this answer; the page may be at the next one already. */
+  answered: ExploreState;
+  current: ExploreState;
   /** Names of resources by key and by id. */
   resources: ReadonlyMap<string, string>;
   tableSort: string;
@@ -33,22 +35,29 @@ interface Props {
 }
 
 /** The answer: its notes, figures, plot and table. */
-export function Result({ answer, state, resources, tableSort, change }: Props) {
+export function Result({ answer, answered, current, resources, tableSort, change }: Props) {
   const { texts, formats } = useLanguage();
   const { explore } = texts;
   const { currency, days, today, weekStart } = useApplication();
   const { comparison } = useFrameState();
 
+  // what can change without another question, each part by itself: a click on a plot's kind is only about the plot
+  const { field, group, bucket, plot } = answered.kpi === current.kpi ? current : answered;
+  const state = useMemo(() => ({ ...answered, field, group, bucket }), [answered, field, group, bucket]);
   const cube = useMemo(
     () =>
-      makeCube(answer, state, {
-        others: texts.common.others,
-        unknown: texts.common.unknown,
-        group: (grouping, key) =>
-          grouping === "channels" ? (explore.channels as Record<string, string>)[key] : undefined,
-        item: itemNamer(state.kpi, resources, { formats, texts: explore, currency }),
-      }),
-    [answer, state, texts, explore, formats, currency, resources],
+      makeCube(
+        answer,
+        { ...answered, field },
+        {
+          others: texts.common.others,
+          unknown: texts.common.unknown,
+          group: (grouping, key) =>
+            grouping === "channels" ? (explore.channels as Record<string, string>)[key] : undefined,
+          item: itemNamer(answered.kpi, resources, { formats, texts: explore, currency }),
+        },
+      ),
+    [answer, answered, field, texts, explore, formats, currency, resources],
   );
   const buckets = useMemo(
     () => describeBuckets(cube.buckets, state.mode, state.grain, answer, { formats, texts: explore, today, weekStart }),
@@ -81,7 +90,7 @@ export function Result({ answer, state, resources, tableSort, change }: Props) {
     };
   }, [state, cube, answer, days, comparison, texts, explore, formats]);
   const arrangement = useMemo(() => arrange(cube, state), [cube, state]);
-  const kind = chooseKind(arrangement, state.plot);
+  const kind = chooseKind(arrangement, plot);
   const plotted = useMemo(
     () => makePlot(cube, state, arrangement, kind, buckets, labels, currency),
     [cube, state, arrangement, kind, buckets, labels, currency],
@@ -100,7 +109,7 @@ export function Result({ answer, state, resources, tableSort, change }: Props) {
           ))}
         </Notice>
       ) : null}
-      <section class="card stack" aria-label={labels.title}>
+      <div class="card stack">
         <div class="card-head result-head">
           <h2>{labels.title}</h2>
           {arrangement.kinds.length > 1 ? (
@@ -140,8 +149,8 @@ export function Result({ answer, state, resources, tableSort, change }: Props) {
         ) : null}
         {isShort ? <p class="muted">{explore.groupsLeftOut(cube.groups.length, cube.groupCount)}</p> : null}
         {answer.meta["uplift"] === true ? <p class="muted">{explore.estimated}</p> : null}
-      </section>
-      <section class="card" aria-label={texts.plots.asTable}>
+      </div>
+      <div class="card">
         <ResultTableView
           table={table}
           cube={cube}
@@ -152,7 +161,7 @@ export function Result({ answer, state, resources, tableSort, change }: Props) {
             change({ order: sort });
           }}
         />
-      </section>
+      </div>
     </div>
   );
 }
