@@ -16,6 +16,9 @@ export type Schemas = components["schemas"];
 let apiKey: string | null = null;
 let whenSignedOut: () => void = () => undefined;
 
+/** Where 401 means a wrong password, and the session that there may be goes on. */
+const PASSWORD_PATHS = ["/auth/login", "/auth/invitations/accept"];
+
 /** Use an API key for the requests from now on; it is kept in memory only. */
 export function setApiKey(key: string | null): void {
   apiKey = key;
@@ -42,8 +45,53 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError(0, "");
   }
-  if (response.status === 401 && !path.endsWith("/auth/login")) whenSignedOut();
+  if (response.status === 401 && !PASSWORD_PATHS.some((end) => path.endsWith(end))) whenSignedOut();
   return response;
+}
+
+/**
+ * Send a large body, and tell how many bytes have left. Throw ApiError for a failed connection and an AbortError when it
+ * is cancelled; an error status is the caller's.
+ */
+export function sendWithProgress(
+  path: string,
+  { body, headers, signal, onProgress }: UploadOptions,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(); // fetch does not tell how much was sent
+    request.open("POST", path);
+    for (const [name, value] of Object.entries(headers ?? {})) request.setRequestHeader(name, value);
+    if (apiKey !== null) request.setRequestHeader("Authorization", `Bearer ${apiKey}`);
+    request.upload.addEventListener("progress", (event) => {
+      onProgress(event.loaded, event.total);
+    });
+    request.addEventListener("load", () => {
+      if (request.status === 401) whenSignedOut();
+      const answerHeaders = new Headers();
+      for (const line of request.getAllResponseHeaders().trim().split(/\r?\n/)) {
+        const [name, ...value] = line.split(":");
+        if (name) answerHeaders.append(name, value.join(":").trim());
+      }
+      resolve(new Response(request.responseText || null, { status: request.status, headers: answerHeaders }));
+    });
+    request.addEventListener("error", () => {
+      reject(new ApiError(0, ""));
+    });
+    request.addEventListener("abort", () => {
+      reject(new DOMException("Cancelled", "AbortError"));
+    });
+    signal.addEventListener("abort", () => {
+      request.abort();
+    });
+    request.send(body);
+  });
+}
+
+interface UploadOptions {
+  body: Blob | FormData;
+  headers?: Record<string, string>;
+  signal: AbortSignal;
+  onProgress: (sent: number, total: number) => void;
 }
 
 /** Send a request whose answer has a tag; return the earlier answer when the server says that it still holds. */
