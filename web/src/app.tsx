@@ -1,8 +1,10 @@
 import type { ComponentType } from "preact";
 import { lazy, Suspense } from "preact/compat";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Redirect, Route, Router, Switch, useLocation, useSearch } from "wouter-preact";
 
+import { type LinkToken, readLinkToken } from "~/account/link";
+import { StartPage } from "~/account/StartPage";
 import { ApplicationProvider } from "~/application";
 import { Frame, type PageName } from "~/frame/Frame";
 import { useTexts } from "~/i18n/language";
@@ -12,7 +14,6 @@ import { ROOT } from "~/root";
 import { useSession } from "~/session";
 import { pagePath } from "~/state/location";
 import { Skeleton } from "~/ui/Loading";
-import { Notice } from "~/ui/Notice";
 
 const PAGES: Record<PageName, ComponentType> = {
   overview: OverviewPage,
@@ -39,11 +40,29 @@ export function App() {
   );
 }
 
-/** Log in, then go where the user had wanted to. */
+/** Log in, or do what a link is for; then go where the user had wanted to. */
 function LogIn() {
   const { me } = useSession();
   const search = new URLSearchParams(useSearch());
-  if (!me) return <LoginPage />;
+  const [link, setLink] = useState<LinkToken | null>(() => readLinkToken(location));
+  useEffect(() => {
+    const follow = () => {
+      setLink((former) => readLinkToken(location) ?? former); // a link that is opened where the page is open already
+    };
+    addEventListener("hashchange", follow);
+    return () => {
+      removeEventListener("hashchange", follow);
+    };
+  }, []);
+  if (!me || link)
+    return (
+      <LoginPage
+        link={link}
+        onLinkUsed={() => {
+          setLink(null);
+        }}
+      />
+    );
   const next = search.get("next") ?? "/";
   return <Redirect to={/^\/(?!\/)/.test(next) ? next : "/"} replace />;
 }
@@ -51,17 +70,11 @@ function LogIn() {
 /** Redirect to the overview of the application last used. */
 function Home() {
   const { me } = useSession();
-  const { login } = useTexts();
   if (me === undefined) return <Skeleton height={480} />;
   if (me === null) return <Redirect to="/login" replace />;
   const last = localStorage.getItem(LAST_APPLICATION);
   const open = me.applications.find((one) => (one.key ?? one._id) === last) ?? me.applications[0];
-  if (!open)
-    return (
-      <main class="login">
-        <Notice>{login.noApplication}</Notice>
-      </main>
-    );
+  if (!open) return <StartPage />;
   return <Redirect to={pagePath(open.key ?? open._id, "overview")} replace />;
 }
 

@@ -6,6 +6,7 @@ import {
   Languages,
   Map as MapIcon,
   Megaphone,
+  Plus,
   Printer,
   Settings,
   Sun,
@@ -15,6 +16,9 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { Link, useLocation } from "wouter-preact";
 
+import { Invitations } from "~/account/Invitations";
+import { NewApplication } from "~/account/NewApplication";
+import { PasswordDialog } from "~/account/PasswordDialog";
 import { useApplication } from "~/application";
 import { type Language, LANGUAGES, useLanguage } from "~/i18n/language";
 import icon from "~/icon.svg";
@@ -23,6 +27,7 @@ import { useSession } from "~/session";
 import { keptQuery, pagePath, useQuery } from "~/state/location";
 import { type ThemeChoice, useTheme } from "~/theme";
 import { Button } from "~/ui/Button";
+import { Dialog } from "~/ui/Dialog";
 import { Menu } from "~/ui/Menu";
 
 import { FilterBar } from "./FilterBar";
@@ -45,6 +50,7 @@ export type PageName = (typeof PAGES)[number]["page"];
 export function Frame({ page, children }: { page: PageName; children: ComponentChildren }) {
   const { texts } = useLanguage();
   const application = useApplication();
+  const { me } = useSession();
   const [params] = useQuery();
   const [isShowingViews, setShowingViews] = useState(false);
   const query = keptQuery(params);
@@ -100,6 +106,7 @@ export function Frame({ page, children }: { page: PageName; children: ComponentC
       </nav>
       <main id="content" class="frame-content" tabIndex={-1}>
         <h1 class={isAboutFigures ? "visually-hidden" : "frame-title"}>{texts.frame[page]}</h1>
+        {me?.invitations.length ? <Invitations /> : null}
         {isAboutFigures ? <FilterBar /> : null}
         {children}
       </main>
@@ -112,6 +119,7 @@ function ApplicationPicker({ page }: { page: PageName }) {
   const { key, settings } = useApplication();
   const { me } = useSession();
   const [, navigate] = useLocation();
+  const [isCreating, setCreating] = useState(false);
   const applications = me?.applications ?? [];
   return (
     <div class="frame-application">
@@ -127,13 +135,40 @@ function ApplicationPicker({ page }: { page: PageName }) {
         >
           {applications.map((one) => (
             <option key={one._id} value={one.key ?? one._id}>
-              {one.key === key ? settings.name : one.key}
+              {one.key === key ? settings.name : one.name}
             </option>
           ))}
         </select>
       ) : (
         <strong>{settings.name}</strong>
       )}
+      {me?.platformAdmin && !me.isApiKey ? (
+        <Button
+          kind="plain"
+          label={texts.account.newApplication}
+          icon={<Plus size={18} aria-hidden="true" />}
+          onClick={() => {
+            setCreating(true);
+          }}
+        />
+      ) : null}
+      {isCreating ? (
+        <Dialog
+          title={texts.account.newApplication}
+          onClose={() => {
+            setCreating(false);
+          }}
+        >
+          <NewApplication
+            onDone={() => {
+              setCreating(false);
+            }}
+            onCancel={() => {
+              setCreating(false);
+            }}
+          />
+        </Dialog>
+      ) : null}
     </div>
   );
 }
@@ -142,6 +177,7 @@ function Preferences() {
   const { texts, language, setLanguage } = useLanguage();
   const { choice, setChoice } = useTheme();
   const { me, logOut } = useSession();
+  const [isChangingPassword, setChangingPassword] = useState(false);
   const themes: [ThemeChoice, string][] = [
     ["auto", texts.frame.themeAuto],
     ["light", texts.frame.themeLight],
@@ -181,9 +217,26 @@ function Preferences() {
             },
           },
           { label: texts.frame.docs, href: `${ROOT}docs` },
+          ...(me?.isApiKey
+            ? []
+            : [
+                {
+                  label: texts.account.changePassword,
+                  onSelect: () => {
+                    setChangingPassword(true);
+                  },
+                },
+              ]),
           { label: texts.frame.logOut, onSelect: () => void logOut() },
         ]}
       />
+      {isChangingPassword ? (
+        <PasswordDialog
+          onClose={() => {
+            setChangingPassword(false);
+          }}
+        />
+      ) : null}
     </>
   );
 }

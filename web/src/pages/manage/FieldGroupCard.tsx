@@ -28,11 +28,15 @@ export function FieldGroupCard({ group, section, draft, error, isNew, isDisabled
   if (!shown.length || (group.name === "state" && isNew)) return null;
   const lever = section === "campaigns" && group.name === "general" ? document?.["_cachedLeverName"] : undefined;
 
-  function renderField({ name, kind, isRequired, isWide, isFixed, isForPlatformAdmins }: FieldSpec) {
+  function renderField({ name, kind, isRequired, isWide, isDouble, isFixed, isForPlatformAdmins }: FieldSpec) {
     const isLocked = isDisabled || (isFixed && !isNew) || (isForPlatformAdmins && !isPlatformAdmin);
     const hints = manage.hints as Record<string, string | undefined>;
     return (
-      <fieldset key={name} class={isWide ? "manage-field manage-wide" : "manage-field"} disabled={isLocked ?? false}>
+      <fieldset
+        key={name}
+        class={`manage-field ${isWide ? "manage-wide" : isDouble ? "manage-double" : ""}`}
+        disabled={isLocked ?? false}
+      >
         <kind.Input
           label={(manage.labels as Record<string, string | undefined>)[`${section}.${name}`] ?? manage.fields[name]}
           hint={hints[`${section}.${name}`] ?? hints[name]}
@@ -72,7 +76,7 @@ export function FieldGroupCard({ group, section, draft, error, isNew, isDisabled
   }
   return (
     <section class="card stack">
-      <h3>{manage.groups[group.name]}</h3>
+      {shown.length === 1 && shown[0]?.isWide ? null : <h3>{manage.groups[group.name]}</h3>}
       {body}
     </section>
   );

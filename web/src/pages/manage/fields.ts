@@ -33,9 +33,10 @@ export interface FieldSpec {
   isRequired?: boolean;
   /** Whether it needs the whole width. */
   isWide?: boolean;
+  /** Whether it needs the width of two. */
+  isDouble?: boolean;
   /** Whether it is shown, but cannot be changed after the creation. */
   isFixed?: boolean;
-  isForNew?: boolean;
   isForPlatformAdmins?: boolean;
   /** Whether an online site has no such field. */
   isOffline?: boolean;
@@ -74,7 +75,7 @@ const sites: FieldsOf<Schemas["SiteCreate"]> = [
 ];
 const sitePlace: FieldsOf<Schemas["SiteCreate"]> = [
   { name: "address", kind: address, isWide: true, isOffline: true },
-  { name: "coordinates", kind: positionKind, isOffline: true },
+  { name: "coordinates", kind: positionKind, isDouble: true, isOffline: true },
   { name: "radius", kind: numberKind, isOffline: true },
 ];
 const siteOpenings: FieldsOf<Schemas["SiteCreate"]> = [{ name: "openings", kind: openingsKind, isWide: true }];
@@ -100,7 +101,7 @@ const pois: FieldsOf<Schemas["PoiCreate"]> = [
   { name: "active", kind: flagKind },
 ];
 const poiPlace: FieldsOf<Schemas["PoiCreate"]> = [
-  { name: "coordinates", kind: positionKind, isRequired: true },
+  { name: "coordinates", kind: positionKind, isDouble: true, isRequired: true },
   { name: "radius", kind: numberKind },
 ];
 const poiMore: FieldsOf<Schemas["PoiCreate"]> = [
