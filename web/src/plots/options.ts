@@ -92,7 +92,7 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
   };
   const values = valueAxis(spec, context);
   const legend = legendEntries(spec);
-  const legendHeight = legend.length > 1 ? legendRows(legend, context.width) * LEGEND_ROW + 12 : 0;
+  const legendHeight = legend.length > 1 ? legendRows(legend, context.width) * LEGEND_ROW : 0;
   return {
     grid: { left: 8, right: 16, top: 16 + legendHeight, bottom: 8, outerBoundsMode: "same" },
     legend: {

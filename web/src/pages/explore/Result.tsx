@@ -39,7 +39,7 @@ export function Result({ answer, answered, current, resources, tableSort, change
   const { texts, formats } = useLanguage();
   const { explore } = texts;
   const { currency, days, today, weekStart } = useApplication();
-  const { comparison } = useFrameState();
+  const { comparison, filters } = useFrameState();
 
   // what can change without another question, each part by itself: a click on a plot's kind is only about the plot
   const { field, group, bucket, plot } = answered.kpi === current.kpi ? current : answered;
@@ -60,8 +60,15 @@ export function Result({ answer, answered, current, resources, tableSort, change
     [answer, answered, field, texts, explore, formats, currency, resources],
   );
   const buckets = useMemo(
-    () => describeBuckets(cube.buckets, state.mode, state.grain, answer, { formats, texts: explore, today, weekStart }),
-    [cube, state.mode, state.grain, answer, formats, explore, today, weekStart],
+    () =>
+      describeBuckets(cube.buckets, state.mode, state.grain, answer, {
+        formats,
+        texts: explore,
+        today,
+        weekStart,
+        weekdays: keptWeekdays(filters["weekdays"], state.own.included["weekdays"]),
+      }),
+    [filters, state.own, cube, state.mode, state.grain, answer, formats, explore, today, weekStart],
   );
   const labels = useMemo<Labels>(() => {
     const groups = state.by.map((name) => groupingName(name, texts));
@@ -175,6 +182,13 @@ function pickLabel(cube: Cube, labels: Labels): string {
 
 function lowerFirst(text: string): string {
   return text.charAt(0).toLocaleLowerCase() + text.slice(1);
+}
+
+/** Weekdays that both the filters at the top and those of the question keep; all where neither names any. */
+function keptWeekdays(...filters: (readonly string[] | undefined)[]): Set<number> | undefined {
+  const named = filters.filter((values) => values?.length).map((values) => new Set(values?.map(Number)));
+  const [first, second] = named;
+  return first && second ? new Set([...first].filter((weekday) => second.has(weekday))) : first;
 }
 
 const EMPTY_HEIGHT = 120;

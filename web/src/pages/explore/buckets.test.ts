@@ -54,3 +54,9 @@ test("buckets that are cut by the period, or not over, are marked", () => {
   expect(weeks.map(({ isCut }) => isCut)).toEqual([true, true, false]); // today is 3 November
   expect(weeks.map(({ isFuture }) => isFuture)).toEqual([false, false, true]);
 });
+
+test("days that a filter on weekdays leaves out are no buckets", () => {
+  const answer: Answer = { results: [], meta: { buckets: { day: ["2026-11-01", "2026-11-02"] }, cut: {} } };
+  const context = { ...BUCKET_CONTEXT, weekdays: new Set([7]) };
+  expect(describeBuckets(["0", "1"], "histogram", "day", answer, context).map(({ key }) => key)).toEqual(["0"]);
+});

@@ -6,6 +6,8 @@ import type { Bucket } from "~/plots/spec";
 import { addDays, startOfWeek } from "~/state/period";
 
 interface Context {
+  /** Weekdays (1 is Monday) that filters keep; the others are no days of the answer. */
+  weekdays?: ReadonlySet<number> | undefined;
   formats: Formats;
   texts: Texts["explore"];
   today: string;
@@ -21,6 +23,7 @@ export interface TimeBucket extends Bucket {
   compared?: string;
 }
 
+const SUNDAY = 7; // of ISO 8601; 0 in JavaScript
 const HOURS_OF_DAY = 24;
 
 /** Return the buckets with these keys, in their order. */
@@ -36,7 +39,12 @@ export function describeBuckets(
   const cut = new Set(answer.meta.cut?.[grain] ?? []);
   const comparedFrom = answer.results[0]?.comparisons?.[0]?.from;
   const hasYears = (starts[0] ?? "").slice(0, 4) !== (starts.at(-1) ?? "").slice(0, 4);
-  return keys.map((key) => {
+  const isKept = (key: string) => {
+    if (!context.weekdays || (grain !== "day" && grain !== "hour")) return true;
+    const weekday = new Date(Date.parse(starts[Number(key)] ?? "")).getUTCDay();
+    return context.weekdays.has(weekday || SUNDAY);
+  };
+  return keys.filter(isKept).map((key) => {
     const index = Number(key);
     const start = starts[index] ?? "";
     const next = starts[index + 1] ?? endOf(start, grain);
@@ -46,7 +54,7 @@ export function describeBuckets(
     return {
       key,
       ...dateName(start, grain, context, hasYears, hour),
-      isCut: cut.has(key) || isUnfinished,
+      isCut: start <= context.today && (cut.has(key) || isUnfinished),
       isFuture: start > context.today,
       ...(compared ? { compared: dateName(compared, grain, context, true, hour).title } : {}),
     };
