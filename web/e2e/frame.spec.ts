@@ -15,7 +15,7 @@ test("the URL is the state: period, comparison and filters, back and forward", a
   await expect(page.getByText("Site: Maison Lumen Lyon")).toBeVisible();
   await expect(page).toHaveURL(/f\.sites=lyon/);
 
-  await page.getByRole("link", { name: "Explore" }).click();
+  await page.getByRole("link", { name: "Explore", exact: true }).click();
   await expect(page).toHaveURL(/explore\?period=last-week&compare=previousPeriod&f\.sites=lyon/);
   await page.goBack();
   await page.goBack();

@@ -50,6 +50,7 @@ export function CampaignList() {
         : { rows: listCampaigns(remote.data?.rows ?? [], resources.data?.documents ?? [], null).rows, idle: 0 },
     [remote.data, resources.data, level, filters, days],
   );
+  const hasAll = resources.data?.documents.length === resources.data?.total; // very many are read in part
   const rows = all.filter((row) => isMatch(row, search));
   const head = texts.campaigns.levels[level];
 
@@ -155,7 +156,7 @@ export function CampaignList() {
             )
           }
         </Loaded>
-        {idle > 0 ? <p class="muted campaign-hint">{texts.campaigns.idle(idle)}</p> : null}
+        {idle > 0 && hasAll ? <p class="muted campaign-hint">{texts.campaigns.idle(idle)}</p> : null}
         <p class="muted campaign-hint">{texts.campaigns.modelHint}</p>
       </section>
       {remote.data && rows.length ? <ModelPlot rows={rows} level={level} head={head} /> : null}
