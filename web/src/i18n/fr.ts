@@ -778,7 +778,7 @@ export const fr: Texts = {
     selectedSite: "Revenir au site",
     legend: "Légende",
     homesByArea: "Visiteurs estimés par zone de domicile",
-    homesByHexagon: (width) => `Visiteurs estimés par domicile, hexagones de ${width}`,
+    homesByHexagon: (width) => `Visiteurs estimés par domicile, hexagones d'environ ${width}`,
     changeOf: (figure, than) => `${figure} : évolution par rapport à ${than}`,
     changeSince: (than) => `Évolution par rapport à ${than}`,
     orLess: (value) => `${value} ou moins`,
@@ -1111,7 +1111,7 @@ export const fr: Texts = {
     states: {
       receiving: "En réception",
       waiting: "En traitement",
-      visible: "Arrivé",
+      visible: "Dans les chiffres",
       removing: "En suppression",
       refused: "Refusé",
       interrupted: "Interrompu",

@@ -24,9 +24,9 @@ export function BatchList() {
   const remote = useRemote<BatchPage>(`${key} batches ${page}`, (signal) => listBatches(key, page, signal));
   useRefresh(Boolean(remote.data?.batches.some(isUnfinished)) && !remote.isLoading, remote.reload);
   return (
-    <section class="card" aria-labelledby="batches-title">
+    <section class="card">
       <div class="card-head">
-        <h2 id="batches-title">{texts.data.batches}</h2>
+        <h2>{texts.data.batches}</h2>
         <span class="muted">{texts.data.batchesHint}</span>
       </div>
       <Loaded remote={remote} height={240}>

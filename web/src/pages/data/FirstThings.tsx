@@ -26,7 +26,7 @@ export function FirstThings({ kind, addFiles }: { kind: string; addFiles: (files
       <p>
         <strong>{data.first[resource]}.</strong> {kind === "pings" ? data.firstPings : data.firstText[resource](name)}
       </p>
-      <div class="row">
+      <div class="row notice-actions">
         {resource === "equipments" ? null : (
           <FileButton label={data.bringKind(data.kinds[resource] ?? resource)} onFiles={addFiles} />
         )}

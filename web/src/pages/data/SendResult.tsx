@@ -222,7 +222,8 @@ function UnknownNames({
               ))}
               {own.length > MOST_NAMES ? <li>{data.moreNames(own.length - MOST_NAMES)}</li> : null}
             </ul>
-            <div class="row">
+            <p>{data.unknownHelp}</p>
+            <div class="row notice-actions">
               {resource === "equipments" ? null : (
                 <FileButton label={data.bringKind(data.kinds[resource] ?? resource)} onFiles={addFiles} />
               )}
@@ -234,7 +235,6 @@ function UnknownNames({
           </div>
         );
       })}
-      <p>{data.unknownHelp}</p>
     </Notice>
   );
 }
