@@ -159,7 +159,9 @@ export function CampaignList() {
         {idle > 0 && hasAll ? <p class="muted campaign-hint">{texts.campaigns.idle(idle)}</p> : null}
         <p class="muted campaign-hint">{texts.campaigns.modelHint}</p>
       </section>
-      {remote.data && rows.length ? <ModelPlot rows={rows} level={level} head={head} /> : null}
+      {remote.data && rows.some(({ credits }) => credits.participation) ? (
+        <ModelPlot rows={rows} level={level} head={head} />
+      ) : null}
       <section class="card">
         <div class="card-head">
           <h2>{texts.campaigns.effect}</h2>

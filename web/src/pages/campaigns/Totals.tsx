@@ -1,5 +1,6 @@
 import type { Answer, Leaf, Values } from "~/api/questions";
 import { useApplication } from "~/application";
+import { AnswerNotes } from "~/frame/AnswerNotes";
 import { useLanguage } from "~/i18n/language";
 import { otherPeriodName } from "~/pages/overview/names";
 import { useFrameState } from "~/state/location";
@@ -29,8 +30,10 @@ export function Totals({ answer, model }: { answer: Answer; model?: Model }) {
   const { comparison } = useFrameState();
   const figures = readTotals(answer, model);
   const hasChange = FIELDS.some(({ id }) => figures[id].changed !== null);
+  const hasVisits = Boolean(figures.offlineVisits.value || figures.onlineVisits.value);
   return (
     <>
+      <AnswerNotes answer={answer} isEmpty={!hasVisits} />
       <dl class="totals">
         {FIELDS.map(({ id, unit, good }) => {
           const { value, changed } = figures[id];

@@ -1,6 +1,7 @@
 import { useMemo } from "preact/hooks";
 
 import { useApplication } from "~/application";
+import { AnswerNotes } from "~/frame/AnswerNotes";
 import { ExploreLink } from "~/frame/ExploreLink";
 import { useLanguage } from "~/i18n/language";
 import { Plot } from "~/plots/Plot";
@@ -8,15 +9,12 @@ import type { SeriesPlot } from "~/plots/spec";
 import { comparedLabels, parseGrain, possibleGrains } from "~/plots/timeline";
 import { useQuery } from "~/state/location";
 import { Skeleton } from "~/ui/Loading";
-import { Notice } from "~/ui/Notice";
 import { Segmented } from "~/ui/Segmented";
 
 import type { Answers, TimedFigure } from "./figures";
 import { figureName } from "./names";
 
 const HEIGHT = 320;
-/** Notes on values that are empty; a module has them on all of its figures and compared periods. */
-const EMPTY_CODES = /^(no_|filters_keep_none|not_attributed)/;
 const FEWEST_OF_LINE = 4; // fewer values are bars
 
 interface Props {
@@ -65,10 +63,6 @@ export function FigurePlot({ figure, answers, isLoading }: Props) {
 function Timeline({ figure, answers }: { figure: TimedFigure; answers: Answers }) {
   const { texts, formats } = useLanguage();
   const { currency, weekStart } = useApplication();
-  const notes = (answers[figure.module]?.meta.notes ?? []).filter(
-    ({ code }) => code !== "incomplete_comparison" && (!figure.value || !EMPTY_CODES.test(code)),
-  );
-
   const spec = useMemo<SeriesPlot>(() => {
     const { comparison, compared, buckets, grain } = figure;
     return {
@@ -100,15 +94,7 @@ function Timeline({ figure, answers }: { figure: TimedFigure; answers: Answers }
   const cut = spec.buckets.filter(({ isCut }) => isCut);
   return (
     <>
-      {notes.length ? (
-        <Notice>
-          {[...new Set(notes.map(({ message }) => message))].slice(0, 4).map((message) => (
-            <p key={message} lang="en">
-              {message}
-            </p>
-          ))}
-        </Notice>
-      ) : null}
+      <AnswerNotes answer={answers[figure.module]} isEmpty={!figure.value} />
       <Plot spec={spec} height={HEIGHT} />
       {cut.length ? (
         <p class="muted overview-hatched">
