@@ -1,1 +1,0 @@
-import{n as e,t}from"./index-Vs5cMsNA.js";function n(){let{common:n}=t();return e(`p`,{class:`muted`,children:n.loading})}export{n as DataPage};
