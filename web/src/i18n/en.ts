@@ -396,7 +396,6 @@ export const en = {
     seeData: "Which data there is",
     significant: "The difference is significant: the 95 % interval of the lift does not hold 0.",
     notSignificant: "The difference is not significant: the 95 % interval of the lift holds 0.",
-    weekFrom: (day: string) => `Week from ${day}`,
     since: (day: string) => `From ${day}`,
     weekShort: (week: number) => `W${week}`,
     weekOfYear: (week: number) => `Week ${week}`,

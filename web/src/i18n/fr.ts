@@ -400,7 +400,6 @@ export const fr: Texts = {
     seeData: "Voir les données disponibles",
     significant: "La différence est significative : l'intervalle à 95 % de l'effet ne contient pas 0.",
     notSignificant: "La différence n'est pas significative : l'intervalle à 95 % de l'effet contient 0.",
-    weekFrom: (day: string) => `Semaine du ${day}`,
     since: (day: string) => `À partir du ${day}`,
     weekShort: (week: number) => `S${week}`,
     weekOfYear: (week: number) => `Semaine ${week}`,

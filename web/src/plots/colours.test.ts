@@ -11,11 +11,21 @@ test("a category keeps its colour on other plots, and two of a plot differ", () 
   expect(new Set(more).size).toBe(3);
 });
 
-test("more categories than colours repeat them, without that of the others", () => {
-  const many = assignColours(
-    "many",
-    Array.from({ length: 20 }, (_, index) => String(index)),
-  );
-  expect(many).not.toContain(REST_COLOUR);
-  expect(new Set(many).size).toBe(REST_COLOUR);
+test.each([
+  [7, 7],
+  [8, 8],
+  [20, 8],
+])("%i categories have %i colours", (count, expected) => {
+  const colours = assignColours(`kind ${count}`, names(count));
+  expect(new Set(colours).size).toBe(expected);
+  expect(colours.includes(REST_COLOUR)).toBe(count > REST_COLOUR);
 });
+
+test("the colour of the others is theirs where there are fewer categories", () => {
+  expect(assignColours("kind of eight", names(8))).toContain(REST_COLOUR);
+  expect(assignColours("kind of eight", names(8).slice(5))).not.toContain(REST_COLOUR);
+});
+
+function names(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => String(index));
+}

@@ -60,6 +60,9 @@ function valueAxis(spec: PlotSpec, { formats, theme }: Context) {
   return {
     type: "value" as const,
     scale: false, // bars and lines start at 0
+    ...(spec.kind === "stacked" && spec.unit === "1"
+      ? { max: ({ max }: { max: number }) => (max > 0.999 && max < 1.001 ? 1 : undefined) } // shares of a whole
+      : {}),
     ...durationTicks(spec),
     axisLabel: {
       color: theme.muted,

@@ -105,7 +105,8 @@ export function makeBuckets(
   });
 }
 
-function bucketNames(start: string, grain: Grain, formats: Formats): { label: string; title: string } {
+/** Return the label and the title of the bucket that begins on a day. */
+export function bucketNames(start: string, grain: Grain, formats: Formats): { label: string; title: string } {
   if (grain === "month") return { label: formats.month(start), title: formats.month(start) };
   if (grain === "week")
     return { label: formats.shortDay(start), title: `${formats.shortDay(start)} – ${formats.day(addDays(start, 6))}` };

@@ -1,4 +1,4 @@
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { type Kpi, type Module, MODULES } from "~/api/questions";
 import { useTexts } from "~/i18n/language";
@@ -25,6 +25,10 @@ export function KpiDialog({
   const [module, setModule] = useState<Module>(chosen.module);
   const [text, setText] = useState("");
   const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    list.current?.closest("form")?.querySelector("input")?.focus();
+    list.current?.querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "center" });
+  }, []);
 
   const groups = useMemo(() => {
     const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);

@@ -18,7 +18,7 @@ function describeKeys(
 
 test.each([
   ["day", "2026-11-02", "2 Nov", "Mon, 2 Nov 2026"],
-  ["week", "2026-10-26", "26 Oct", "Week from 26 October 2026"],
+  ["week", "2026-10-26", "26 Oct", "26 Oct – 1 November 2026"],
   ["month", "2026-10-01", "Oct 2026", "Oct 2026"],
   ["fiscalMonth", "2026-10-04", "4 Oct", "From 4 October 2026"],
   ["quarter", "2026-10-01", "Q4 2026", "Q4 2026"],

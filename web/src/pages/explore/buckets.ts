@@ -3,6 +3,7 @@ import type { Answer, Granularity } from "~/api/questions";
 import type { Formats } from "~/format/formats";
 import type { Texts } from "~/i18n/en";
 import type { Bucket } from "~/plots/spec";
+import { bucketNames } from "~/plots/timeline";
 import { addDays, startOfWeek } from "~/state/period";
 
 interface Context {
@@ -127,13 +128,12 @@ function dateName(
       };
     }
     case "day":
-      return { label: formats.shortDay(start), title: formats.weekdayDay(start) };
     case "week":
-      return { label: formats.shortDay(start), title: texts.weekFrom(formats.day(start)) };
     case "month":
+      return bucketNames(start, grain, formats);
     case "fiscalMonth":
       return start.endsWith("-01")
-        ? { label: formats.month(start), title: formats.month(start) }
+        ? bucketNames(start, "month", formats)
         : { label: formats.shortDay(start), title: texts.since(formats.day(start)) };
     case "quarter": {
       const label = texts.quarter(quarter, start.slice(0, 4));
