@@ -15,7 +15,7 @@ test("choose a site by the keyboard, read how far its visitors live, filter by i
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/site=lyon/);
   const detail = page.getByRole("region", { name: "Maison Lumen Lyon" });
-  await expect(detail).toContainText(/live within [\d.]+ k?m/);
+  await expect(detail).toContainText(/live within [\d.]+\sk?m/);
   await expect(detail).toContainText(/H3 cells: \d+ indoor, \d+ outdoor/);
 
   await detail.getByRole("button", { name: "Filter by this site" }).click();
@@ -37,8 +37,11 @@ test("click a site on the map, and point at what is there", async ({ page }) => 
   const box = await canvas.boundingBox();
   if (!box) throw new Error("The map has no size.");
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-  await page.mouse.move(x, y);
-  await expect(page.locator(".maplibregl-popup")).toContainText(/Maison Lumen Lyon.*Visits: \d+/s);
+  await expect(async () => {
+    await page.mouse.move(x + 40, y);
+    await page.mouse.move(x, y);
+    await expect(page.locator(".maplibregl-popup")).toContainText(/Maison Lumen Lyon.*Visits: \d+/s, { timeout: 1000 });
+  }).toPass(); // once the sites are drawn
   await page.mouse.click(x, y);
   await expect(page).toHaveURL(/site=lyon/);
   await expect(page).not.toHaveURL(/at=/);
@@ -61,6 +64,8 @@ test("home areas and points of interest are in tables, and move the map", async 
   await expect(page).toHaveURL(/at=[\d.,]+/);
 
   await page.getByRole("button", { name: "Points of interest" }).click();
+  await page.getByRole("searchbox").fill("station");
+  await expect(page.getByRole("button", { name: "Lyon: Market" })).toHaveCount(0);
   await page.getByRole("button", { name: "Lyon: Station" }).click();
   await expect(page).toHaveURL(/table=pois/);
   await settle(page);

@@ -24,7 +24,7 @@ export interface Formats {
   month: (day: string) => string;
   /** Weekday of ISO 8601, 1 is Monday. */
   weekday: (weekday: number, width?: "long" | "short") => string;
-  monthName: (month: number) => string;
+  monthName: (month: number, width?: "long" | "short") => string;
   /** An hour of the day, 0 to 23, as on a clock. */
   hour: (hour: number) => string;
   /** An instant in a time zone. */
@@ -75,10 +75,11 @@ export function makeFormats(locale: string): Formats {
     dates({ weekday: "short", day: "numeric", month: "short", year: "numeric" }),
     dates({ month: "short", year: "numeric" }),
   ];
-  const [longWeekday, shortWeekday, monthName] = [
+  const [longWeekday, shortWeekday, longMonth, shortMonth] = [
     dates({ weekday: "long" }),
     dates({ weekday: "short" }),
     dates({ month: "long" }),
+    dates({ month: "short" }),
   ];
   const daysCount = new Intl.NumberFormat(locale, { style: "unit", unit: "day", maximumFractionDigits: 2 });
   const clockHour = dates({ hour: "numeric", minute: "2-digit" });
@@ -106,7 +107,8 @@ export function makeFormats(locale: string): Formats {
     if (unit === "EUR") return moneyFormats(currency)[1].format(value);
     if (unit === "1") return shortPercent.format(value);
     if (unit === "s") return duration(value);
-    if (unit === "m") return value < 1000 ? `${compact.format(value)} m` : `${compact.format(value / 1000)} km`;
+    if (unit === "m")
+      return value < 1000 ? `${compact.format(value)}\u00a0m` : `${compact.format(value / 1000)}\u00a0km`;
     return compact.format(value);
   }
 
@@ -118,7 +120,8 @@ export function makeFormats(locale: string): Formats {
       if (unit === "1") return percent.format(value);
       if (unit === "s") return exactDuration(value, number);
       if (unit === "d") return daysCount.format(value);
-      if (unit === "m") return value < 1000 ? `${number.format(value)} m` : `${number.format(value / 1000)} km`;
+      if (unit === "m")
+        return value < 1000 ? `${number.format(value)}\u00a0m` : `${number.format(value / 1000)}\u00a0km`;
       return number.format(value);
     },
     short,
@@ -141,7 +144,8 @@ export function makeFormats(locale: string): Formats {
     month: (day) => month.format(Date.parse(day)),
     weekday: (weekday, width = "long") =>
       (width === "long" ? longWeekday : shortWeekday).format(Date.UTC(2024, 0, weekday)), // 1 January 2024 is a Monday
-    monthName: (index) => monthName.format(Date.UTC(2024, index - 1, 1)),
+    monthName: (index, width = "long") =>
+      (width === "long" ? longMonth : shortMonth).format(Date.UTC(2024, index - 1, 1)),
     hour: (hour) => clockHour.format(Date.UTC(2024, 0, 1, hour)),
     instant: (instant, timezone) =>
       new Intl.DateTimeFormat(locale, {

@@ -49,7 +49,6 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
   const { isDark } = useTheme();
   const container = useRef<HTMLDivElement>(null);
   const [map, setMap] = useState<MapLibreMap>();
-  const [isDrawn, setDrawn] = useState(false);
   const latest = useRef({ ...callbacks, zones });
   latest.current = { ...callbacks, zones };
   const hasMoved = useRef(false);
@@ -72,9 +71,6 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
     created.on("load", () => {
       created.addImage(DIAMOND, drawDiamond(), { pixelRatio: 2 });
       setMap(created);
-      created.once("idle", () => {
-        setDrawn(true);
-      });
     });
     created.on("moveend", (event) => {
       const { lng, lat } = created.getCenter();
@@ -90,7 +86,6 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
     });
     return () => {
       setMap(undefined);
-      setDrawn(false);
       hasMoved.current = false;
       created.remove();
     };
@@ -140,7 +135,7 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
 
   return (
     <>
-      <div ref={container} class="map-canvas" aria-busy={!isDrawn} />
+      <div ref={container} class="map-canvas" aria-busy={!map} />
       {map ? null : (
         <div class="map-wait">
           <Skeleton height={WAIT_HEIGHT} />

@@ -1,9 +1,10 @@
 import { LocateFixed, Maximize } from "lucide-preact";
 import { lazy, Suspense } from "preact/compat";
-import { useMemo, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { Link } from "wouter-preact";
 
 import { useApplication } from "~/application";
+import { FilterNotice } from "~/frame/FilterNotice";
 import { useLanguage } from "~/i18n/language";
 import { pagePath, useQuery } from "~/state/location";
 import { Button } from "~/ui/Button";
@@ -17,6 +18,7 @@ import { type Group, GROUPS, POI_ZOOM } from "./groups";
 import { MapControls } from "./MapControls";
 import { MapLegend } from "./MapLegend";
 import { MapTables } from "./MapTables";
+import { DEFINITIONS } from "./rows";
 import { SiteDetail } from "./SiteDetail";
 import { useDrawing } from "./useDrawing";
 import { type MapData, useMapData } from "./useMapData";
@@ -36,6 +38,7 @@ export function MapPage() {
   const [params, change] = useQuery();
   const [zoom, setZoom] = useState(4);
   const [isDrawable, setDrawable] = useState(true);
+  const side = useRef<HTMLDivElement>(null);
   const [marked, setMarked] = useState<string>();
   const data = useMapData();
   const { selected } = data;
@@ -49,6 +52,11 @@ export function MapPage() {
     const site = data.sites.find((row) => row.id === id);
     change({ site: site?.key ?? null, at: null });
     setMarked(undefined);
+  }
+
+  function deselect(): void {
+    select(undefined);
+    side.current?.focus({ preventScroll: true }); // the button that was pressed is gone
   }
 
   function look(centre: Position, at: number): void {
@@ -74,6 +82,12 @@ export function MapPage() {
           )}
         </Notice>
       ) : null}
+      <FilterNotice
+        figures={[
+          { name: texts.map.figures[data.figure], module: DEFINITIONS[data.figure].module },
+          { name: texts.map.groups.homes, module: "geo-marketing" },
+        ]}
+      />
       <MapControls data={data} visible={visible} isDrawable={isDrawable} />
       <div class={isDrawable ? "map-page" : "map-page map-page-tables"}>
         {isDrawable ? (
@@ -108,12 +122,7 @@ export function MapPage() {
                   </Button>
                 ) : null}
                 {selected || camera ? (
-                  <Button
-                    icon={<Maximize size={16} aria-hidden="true" />}
-                    onClick={() => {
-                      select(undefined);
-                    }}
-                  >
+                  <Button icon={<Maximize size={16} aria-hidden="true" />} onClick={deselect}>
                     {texts.map.wholeMap}
                   </Button>
                 ) : null}
@@ -130,7 +139,7 @@ export function MapPage() {
             />
           </div>
         ) : null}
-        <div class="map-side">
+        <div class="map-side" ref={side} tabIndex={-1}>
           {selected ? (
             <SiteDetail
               site={selected}
@@ -145,9 +154,7 @@ export function MapPage() {
                     }
                   : undefined
               }
-              onClose={() => {
-                select(undefined);
-              }}
+              onClose={deselect}
             />
           ) : (
             <p class="muted map-hint">{texts.map.chooseSite}</p>
@@ -155,16 +162,22 @@ export function MapPage() {
           <MapTables
             data={data}
             marked={marked}
-            onSelect={(id) => {
-              select(id);
-            }}
-            onShowArea={(code, position) => {
-              setMarked(code);
-              look(position, AREA_ZOOM);
-            }}
-            onShowPoi={(position) => {
-              look(position, POI_CLOSE_ZOOM);
-            }}
+            onSelect={select}
+            onShowArea={
+              isDrawable
+                ? (code, position) => {
+                    setMarked(code);
+                    look(position, AREA_ZOOM);
+                  }
+                : undefined
+            }
+            onShowPoi={
+              isDrawable
+                ? (position) => {
+                    look(position, POI_CLOSE_ZOOM);
+                  }
+                : undefined
+            }
           />
         </div>
       </div>

@@ -7,7 +7,7 @@ import { type Column, DataTable } from "~/ui/DataTable";
 
 import type { HomeArea } from "./catchment";
 import type { Position } from "./geodesy";
-import { DEFINITIONS, type FigureId, type PoiRow, type SiteRow } from "./rows";
+import { DEFINITIONS, type FigureId, matchesText, type PoiRow, type SiteRow } from "./rows";
 
 const SHOWN = 100;
 
@@ -29,11 +29,13 @@ function useSort(initial: string): Common {
 /** Sites with their figure; a click selects one. */
 export function SiteTable({
   rows,
+  search,
   figure,
   selected,
   onSelect,
 }: {
   rows: readonly SiteRow[];
+  search: string;
   figure: FigureId;
   selected: string | undefined;
   onSelect: (id: string) => void;
@@ -43,6 +45,7 @@ export function SiteTable({
   const { comparison } = useFrameState();
   const { unit } = DEFINITIONS[figure];
   const most = Math.max(0, ...rows.map(({ value }) => value ?? 0));
+  const shown = rows.filter(({ name, key, city }) => matchesText(search, name, key, city));
   const columns: Column<SiteRow>[] = [
     {
       id: "name",
@@ -87,11 +90,11 @@ export function SiteTable({
     <DataTable
       caption={texts.map.sitesBy(texts.map.figures[figure])}
       columns={columns}
-      rows={rows}
+      rows={shown}
       rowKey={(row) => row.id}
       isRowMarked={(row) => row.id === selected}
       limit={SHOWN}
-      moreLabel={texts.map.more(Math.max(0, rows.length - SHOWN))}
+      moreLabel={texts.map.more(Math.max(0, shown.length - SHOWN))}
       {...useSort("-value")}
     />
   );
@@ -104,17 +107,20 @@ interface HomeRow extends Omit<HomeArea, "code"> {
 /** Home areas with their visitors and distance; a click moves the map there. */
 export function HomeTable({
   homes,
+  search,
   unknown,
   selected,
   marked,
   onShow,
 }: {
   homes: readonly HomeArea[];
+  search: string;
   /** Visitors whose home is not known. */
   unknown: number;
   selected: SiteRow | undefined;
   marked: string | undefined;
-  onShow: (code: string, position: Position) => void;
+  /** Without a map, there is none. */
+  onShow: ((code: string, position: Position) => void) | undefined;
 }) {
   const { texts, formats } = useLanguage();
   const total = unknown + homes.reduce((sum, { visitors }) => sum + visitors, 0);
@@ -125,14 +131,16 @@ export function HomeTable({
         { code: null, name: texts.map.unknownHome, visitors: unknown, position: undefined, distanceM: undefined },
       ]
     : [...homes];
+  const shown = rows.filter(({ name, code }) => matchesText(search, name, code ?? ""));
+  const hasFoot = !search; // the total is that of all areas
   const columns: Column<HomeRow>[] = [
     {
       id: "name",
       title: texts.map.area,
       sortBy: (row) => row.name,
-      foot: texts.common.total,
+      ...(hasFoot ? { foot: texts.common.total } : {}),
       cell: ({ code, name, position }) =>
-        code && position ? (
+        code && position && onShow ? (
           <button
             type="button"
             class="link"
@@ -155,7 +163,7 @@ export function HomeTable({
       sortBy: (row) => row.visitors,
       cell: (row) => formats.exact(row.visitors, "n"),
       bar: (row) => (most > 0 ? row.visitors / most : 0),
-      foot: formats.exact(total, "n"),
+      ...(hasFoot ? { foot: formats.exact(total, "n") } : {}),
     },
     {
       id: "distance",
@@ -163,7 +171,6 @@ export function HomeTable({
       isNumber: true,
       sortBy: (row) => row.distanceM,
       cell: (row) => formats.short(row.distanceM, "m"),
-      foot: "",
     },
     {
       id: "share",
@@ -171,18 +178,17 @@ export function HomeTable({
       isNumber: true,
       sortBy: (row) => row.visitors,
       cell: (row) => (total > 0 ? formats.share(row.visitors / total) : "–"),
-      foot: "",
     },
   ];
   return (
     <DataTable
       caption={selected ? texts.map.homesOf(selected.name) : texts.map.homesOfAll}
       columns={columns}
-      rows={rows}
+      rows={shown}
       rowKey={(row) => row.code ?? "unknown"}
       isRowMarked={(row) => row.code !== null && row.code === marked}
       limit={SHOWN}
-      moreLabel={texts.map.more(Math.max(0, rows.length - SHOWN))}
+      moreLabel={texts.map.more(Math.max(0, shown.length - SHOWN))}
       {...useSort("-visitors")}
     />
   );
@@ -191,16 +197,20 @@ export function HomeTable({
 /** Points of interest with the stays there; a click moves the map there. */
 export function PoiTable({
   rows,
+  search,
   hasSite,
   onShow,
 }: {
   rows: readonly PoiRow[];
+  search: string;
   /** Whether a site is selected, from which distances are. */
   hasSite: boolean;
-  onShow: (position: Position) => void;
+  /** Without a map, there is none. */
+  onShow: ((position: Position) => void) | undefined;
 }) {
   const { texts, formats } = useLanguage();
   const most = Math.max(0, ...rows.map(({ value }) => value ?? 0));
+  const shown = rows.filter(({ name, type }) => matchesText(search, name, type));
   const columns: Column<PoiRow>[] = [
     {
       id: "name",
@@ -208,7 +218,7 @@ export function PoiTable({
       sortBy: (row) => row.name,
       cell: ({ name, position, type }) => (
         <>
-          {position ? (
+          {position && onShow ? (
             <button
               type="button"
               class="link"
@@ -247,10 +257,10 @@ export function PoiTable({
     <DataTable
       caption={texts.map.poisByStays}
       columns={columns}
-      rows={rows}
+      rows={shown}
       rowKey={(row) => row.id}
       limit={SHOWN}
-      moreLabel={texts.map.more(Math.max(0, rows.length - SHOWN))}
+      moreLabel={texts.map.more(Math.max(0, shown.length - SHOWN))}
       {...useSort(hasSite ? "distance" : "-value")}
     />
   );

@@ -115,3 +115,13 @@ export function readPoiRows(
       };
     });
 }
+
+/** Tell whether a text occurs in one of several, whatever the case and accents. */
+export function matchesText(search: string, ...texts: string[]): boolean {
+  const wanted = simplify(search.trim());
+  return texts.some((text) => simplify(text).includes(wanted));
+}
+
+function simplify(text: string): string {
+  return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+}

@@ -155,7 +155,7 @@ export function useDrawing(
     );
   }, [sites, pois, resources.sites.data, resources.pois.data]);
 
-  const width = resolution === null ? 0 : 2 * getHexagonEdgeLengthAvg(resolution, UNITS.m);
+  const widthM = resolution === null ? 0 : Number((2 * getHexagonEdgeLengthAvg(resolution, UNITS.m)).toPrecision(1));
   return {
     features: {
       sites: siteFeatures,
@@ -171,7 +171,7 @@ export function useDrawing(
     isChange,
     homeScale,
     homeLegend: {
-      title: resolution === null ? texts.map.homesByArea : texts.map.homesByHexagon(formats.short(width, "m")),
+      title: resolution === null ? texts.map.homesByArea : texts.map.homesByHexagon(formats.short(widthM, "m")),
       scale: homeScale,
     },
   };

@@ -1,8 +1,8 @@
 import { useMemo } from "preact/hooks";
 
 import type { ApiError } from "~/api/errors";
-import type { Groups, Module, Question } from "~/api/questions";
-import { MOST_READ, useResources } from "~/api/resources";
+import type { Groups, Module, Note, Question } from "~/api/questions";
+import { useResources } from "~/api/resources";
 import { useQuery } from "~/state/location";
 import { useAnswer } from "~/useAnswer";
 
@@ -39,6 +39,8 @@ export interface MapData {
   homes: HomeArea[];
   unknownHomes: number;
   geometries: ReadonlyMap<string, Geometry>;
+  /** The server's notes on the answer about homes: why it is empty, for instance. */
+  homeNotes: readonly Note[];
   /** Of the selected site. */
   catchment: Catchment | undefined;
   resources: { sites: ReturnType<typeof useResources<"sites">>; pois: ReturnType<typeof useResources<"pois">> };
@@ -47,8 +49,6 @@ export interface MapData {
   arePoisLoading: boolean;
   /** Whether some request takes so long that the user may want to cancel. */
   isSlow: boolean;
-  /** How many sites or points of interest there are beyond those that are read. */
-  leftOut: number;
   error: ApiError | undefined;
   reload: () => void;
   cancel: () => void;
@@ -147,13 +147,13 @@ export function useMapData(): MapData {
     homes,
     unknownHomes: unknown,
     geometries,
+    homeNotes: homesAnswer.data?.meta.notes ?? [],
     catchment,
     resources: { sites, pois },
     areSitesLoading: sites.isLoading || !isDecided,
     areHomesLoading,
     arePoisLoading: pois.isLoading || poiStays.isLoading,
     isSlow: remotes.some((remote) => remote.isSlow),
-    leftOut: Math.max(0, (sites.data?.total ?? 0) - MOST_READ, (pois.data?.total ?? 0) - MOST_READ),
     error: remotes.find((remote) => remote.error)?.error,
     reload: () => {
       for (const remote of remotes) if (remote.error) remote.reload();
