@@ -25,7 +25,8 @@ export function useCampaignRows(
 ): Remote<CampaignRows> {
   const { common } = useTexts();
   const remote = useAnswer("conversion", { params: campaignParams(level) }, { compared, uplift });
-  const { data: answer } = remote;
+  // an answer by campaigns must not be read as one by levers
+  const answer = remote.data?.results.some(({ scope }) => scope === level) ? remote.data : undefined;
   const data = useMemo(
     () =>
       answer && {

@@ -1,7 +1,8 @@
 import { useMemo } from "preact/hooks";
 
-import type { Question } from "~/api/questions";
+import type { Answer, Grouping, Question } from "~/api/questions";
 import { useResources } from "~/api/resources";
+import type { Remote } from "~/api/useRemote";
 import { useApplication } from "~/application";
 import { ExploreLink } from "~/frame/ExploreLink";
 import { filterName } from "~/frame/FilterBar";
@@ -29,22 +30,8 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
   const sites = useResources("sites");
   const groupings = useMemo(() => listGroupings(sites.data?.documents ?? []), [sites.data]);
   const grouping = groupings.find(({ name }) => name === params.get("group")) ?? groupings[0];
-  const question: Question | null =
-    figure && !sites.isLoading
-      ? {
-          params: [
-            {
-              kpi: figure.kpi,
-              temporals: false,
-              globals: false,
-              by: [{ of: "sites", properties: ["_id", "key", "name"] }],
-            },
-            ...(grouping ? [{ kpi: figure.kpi, temporals: false, globals: false, by: [grouping.question] }] : []),
-          ],
-        }
-      : null;
-  const remote = useAnswer(figure?.module ?? "performance", question);
-  const awaited = { ...remote, isLoading: remote.isLoading || question === null }; // until the figure is known
+  const bySites = useRanking(figure, { of: "sites", properties: ["_id", "key", "name"] });
+  const byGroups = useRanking(figure, grouping?.question);
   const sort = params.get("sort") ?? "-value";
   const isCount = figure?.id === "visits" || figure?.id === "visitors" || figure?.id === "sales";
   const options = { unknownName: texts.common.unknown, missing: isCount ? (0 as const) : null };
@@ -77,7 +64,7 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
             )}
           </div>
         </div>
-        <Loaded remote={awaited} height={HEIGHT}>
+        <Loaded remote={bySites} height={HEIGHT}>
           {(answer) => (
             <Ranking
               caption={texts.overview.byOf(name, texts.overview.sites)}
@@ -131,7 +118,7 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
               </select>
             </div>
           </div>
-          <Loaded remote={awaited} height={HEIGHT}>
+          <Loaded remote={byGroups} height={HEIGHT}>
             {(answer) => (
               <Ranking
                 caption={texts.overview.byOf(name, filterName(grouping.name, texts.filters))}
@@ -151,6 +138,17 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
       ) : null}
     </div>
   );
+}
+
+/** Ask for a figure by sites or groups of them; loading until it is known which figure. */
+function useRanking(figure: Figure | undefined, by: Grouping | string | undefined): Remote<Answer> {
+  const question: Question | null =
+    figure && by ? { params: [{ kpi: figure.kpi, temporals: false, globals: false, by: [by] }] } : null;
+  const remote = useAnswer(figure?.module ?? "performance", question);
+  // an answer about another figure or grouping must not be shown under the name of this one
+  const [element] = remote.data?.results ?? [];
+  const isAbout = element?.kpi === figure?.kpi && element?.scope === (typeof by === "string" ? by : by?.of);
+  return { ...remote, data: isAbout ? remote.data : undefined, isLoading: remote.isLoading || question === null };
 }
 
 function Ranking({
