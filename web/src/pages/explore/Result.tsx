@@ -104,7 +104,9 @@ export function Result({ answer, answered, current, resources, tableSort, change
   );
   const table = useMemo(() => makeTable(cube, state, arrangement, buckets), [cube, state, arrangement, buckets]);
   const notes = answer.meta.notes ?? [];
-  const isEmpty = plotted.spec ? plotValues(plotted.spec).every((value) => value === 0) : cube.read({}) === null;
+  const values = plotted.spec ? plotValues(plotted.spec) : [cube.read(arrangement.place)].filter(isNumber);
+  const isExplained = notes.some(({ code }) => code.startsWith("no_") || code === "filters_keep_none");
+  const isEmpty = values.length === 0 || (isExplained && values.every((value) => value === 0));
   const isShort = cube.groups.length > 0 && cube.groups.length < cube.groupCount && !state.hasOthers;
 
   return (
@@ -157,18 +159,20 @@ export function Result({ answer, answered, current, resources, tableSort, change
         {isShort ? <p class="muted">{explore.groupsLeftOut(cube.groups.length, cube.groupCount)}</p> : null}
         {answer.meta["uplift"] === true ? <p class="muted">{explore.estimated}</p> : null}
       </div>
-      <div class="card">
-        <ResultTableView
-          table={table}
-          cube={cube}
-          state={state}
-          labels={labels}
-          sort={tableSort}
-          onSort={(sort) => {
-            change({ order: sort });
-          }}
-        />
-      </div>
+      {isEmpty ? null : (
+        <div class="card">
+          <ResultTableView
+            table={table}
+            cube={cube}
+            state={state}
+            labels={labels}
+            sort={tableSort}
+            onSort={(sort) => {
+              change({ order: sort });
+            }}
+          />
+        </div>
+      )}
     </div>
   );
 }
@@ -182,6 +186,10 @@ function pickLabel(cube: Cube, labels: Labels): string {
 
 function lowerFirst(text: string): string {
   return text.charAt(0).toLocaleLowerCase() + text.slice(1);
+}
+
+function isNumber(value: number | null | undefined): value is number {
+  return typeof value === "number";
 }
 
 /** Weekdays that both the filters at the top and those of the question keep; all where neither names any. */

@@ -33,7 +33,7 @@ test.each([
   ["hour", "9", "9:00", "9:00"],
   ["hourOfWeek", "7-23", "23:00", "Sunday, 23:00"],
   ["week", "53", "W53", "Week 53"],
-  ["month", "2", "February", "February"],
+  ["month", "2", "Feb", "February"],
   ["quarter", "3", "Q3", "Q3"],
   ["fiscalQuarter", "2", "Fiscal Q2", "Fiscal Q2"],
   ["fiscalYear", "2026", "2026", "2026"],

@@ -167,7 +167,7 @@ function categoryName(key: string, grain: Granularity, { formats, texts }: Conte
     case "week":
       return { label: texts.weekShort(number), title: texts.weekOfYear(number) };
     case "month":
-      return same(formats.monthName(number));
+      return { label: formats.monthName(number, "short"), title: formats.monthName(number) };
     case "quarter":
       return same(texts.quarter(number, ""));
     case "fiscalMonth":
