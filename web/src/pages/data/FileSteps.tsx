@@ -155,7 +155,12 @@ export function FileSteps({ file, onStep, addFiles, further }: Props) {
                   </span>
                 ) : null}
               </div>
-              <FieldList key={preview.kind} preview={preview} mapping={options} onChange={changeMapping} />
+              <FieldList
+                key={`${preview.kind} ${memory}`}
+                preview={preview}
+                mapping={options}
+                onChange={changeMapping}
+              />
             </section>
             <section class="card stack" aria-labelledby="step-send">
               <h3 id="step-send">

@@ -18,6 +18,7 @@ export function useCellFormat(): (value: unknown, type?: string) => string {
       if (typeof value === "number") return number.format(value);
       if (typeof value === "boolean") return value ? "✓" : "✗";
       const text = typeof value === "string" ? value : JSON.stringify(value);
+      if (Number.isNaN(Date.parse(text))) return text; // the 26th month, by another order of day and month
       if (type === "instant" && INSTANT.test(text)) return formats.instant(text, timezone);
       return type === "day" && DAY.test(text) ? formats.day(text) : text;
     };
