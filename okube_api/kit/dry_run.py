@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from pydantic import Field
 
 from okube_api.kit.schemas import Answer
@@ -37,14 +38,19 @@ class TriedLine:
 
 
 def shorten_values(values: Json) -> Json:
-    """Return values with texts of a bounded length; lists and objects as texts."""
+    """Return values with texts of a bounded length; lists of texts joined by `|`, other lists and objects as JSON."""
     return {name: _shorten(value) for name, value in values.items()}
 
 
 def _shorten(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        text = "|".join(value)
+    elif isinstance(value, list | dict):
+        text = orjson.dumps(value, default=str).decode()
+    else:
+        text = str(value)
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
 
 

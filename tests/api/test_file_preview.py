@@ -116,6 +116,28 @@ async def test_kinds_and_columns_are_guessed(shop: Tenant, kind: str) -> None:
     assert {name: answer[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("last", "days"),
+    [
+        ("SPR;01/04/2024;30/04/2024;900", {"cost_from": "Début", "cost_to": "Fin"}),
+        ("SUM;01/06/2024;30/06/2024;900", {"from": "Début", "to": "Fin"}),
+        ("SPR;01/03/2024;31/03/2024;900", {"from": "Début", "to": "Fin"}),
+        ("SPR;;;900", {"from": "Début", "to": "Fin"}),
+    ],
+)
+async def test_days_that_differ_within_a_campaign_are_those_of_its_costs(
+    shop: Tenant, last: str, days: dict[str, str]
+) -> None:
+    text = f"Campagne;Début;Fin;Coût\nSPR;01/03/2024;31/03/2024;1500,50\n{last}\n"
+    answer = await preview(shop, text.encode())
+    assert answer["mapper"] == {"key": "Campagne", "cost": "Coût", **days}
+
+
+async def test_days_that_are_none_in_the_given_order_are_as_in_the_file(shop: Tenant) -> None:
+    answer = await preview(shop, b"Client;Date\nk;26/10/2024\nk;03/04/2024\n", dates="mdy")
+    assert [row[1] for row in answer["rows"]] == ["26/10/2024", "2024-03-04"]
+
+
 @pytest.mark.parametrize("kind", ["visits", "purchases"])
 async def test_a_file_is_read_by_its_guesses(shop: Tenant, kind: str) -> None:
     """Check that an ingest with the guessed options accepts every line."""

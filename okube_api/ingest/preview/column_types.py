@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +26,7 @@ from okube_api.kit.cells import (
 )
 
 _SAMPLES = 5
+_DAY_LENGTH = 10  # of `2024-12-31`, behind which some tools write a midnight
 _LONGEST_SAMPLE = 200
 _MIN_SHARE = 0.9
 _MAX_CELLS, _MIN_ROWS = 30_000, 20  # reading a cell as all types takes some 40 µs
@@ -157,7 +159,18 @@ def render_value(value: Any, column_type: GuessedType, cell_format: CellFormat) 
     if column_type is GuessedType.TIME:
         return read_time_of_day(value) or value
     value_type = _VALUE_TYPES.get(column_type)
-    return value if value_type is None else read_value(value, value_type, cell_format)
+    read = value if value_type is None else read_value(value, value_type, cell_format)
+    if value_type is ValueType.DAY and not _is_calendar_day(read):
+        return value  # such as of the 26th month, when the sender gives another order of day and month
+    return read
+
+
+def _is_calendar_day(text: Any) -> bool:
+    try:
+        date.fromisoformat(str(text)[:_DAY_LENGTH])
+    except ValueError:
+        return False
+    return True
 
 
 _VALUE_TYPES = {

@@ -104,6 +104,8 @@ def guess_columns(
             guess.mapper[target.name], guess.scores[target.name] = column.name, min(score, 1.0)
             used.add(column.name)
     _fill_required(open_fields, [column for column in free if column.name not in used], guess)
+    if _COST_DAYS.keys() | _COST_DAYS.values() <= {target.name for target in open_fields}:
+        _move_days_to_costs(guess, by_name)
     for target in kind.fields:
         if target.units and target.name in guess.mapper:
             unit = _guess_unit(guess.mapper[target.name], target.units)
@@ -210,6 +212,26 @@ def _fill_required(targets: Sequence[TargetField], free: Sequence[SampleColumn],
         ]
         if len(candidates) == 1 and candidates[0].name not in guess.mapper.values():
             guess.mapper[target.name], guess.scores[target.name] = candidates[0].name, _SINGLE_CANDIDATE
+
+
+_COST_DAYS = {"from": "cost_from", "to": "cost_to"}
+
+
+def _move_days_to_costs(guess: ColumnGuess, by_name: Mapping[str, SampleColumn]) -> None:
+    """Map days that differ among the rows of one campaign to its costs, since a campaign has one first and last day."""
+    mapper = guess.mapper
+    days = [mapper[name] for name in _COST_DAYS if name in mapper]
+    if not days or not {"key", "cost"} <= mapper.keys() or any(name in mapper for name in _COST_DAYS.values()):
+        return
+    columns = [by_name[name].values for name in (mapper["key"], *days)]
+    if len({len(values) for values in columns}) > 1:
+        return  # some cells are empty: it is not known which rows the values are of
+    rows = list(zip(*columns, strict=True))
+    if len(set(rows)) == len({key for key, *_ in rows}):
+        return
+    for name in [name for name in _COST_DAYS if name in mapper]:
+        mapper[_COST_DAYS[name]] = mapper.pop(name)
+        guess.scores[_COST_DAYS[name]] = guess.scores.pop(name)
 
 
 _UNIT_WORDS: Mapping[str, Collection[str]] = {
