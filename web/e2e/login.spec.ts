@@ -51,3 +51,27 @@ test("log in with an API key, which is kept in memory only", async ({ page, base
   await page.reload();
   await expect(page).toHaveURL(/\/login/);
 });
+
+test("unlock an account by the captcha, without a word", async ({ page }) => {
+  test.slow(); // the browser computes
+  const answer = await page.request.post("/auth/login", { data: { login: LOGIN, password: PASSWORD } });
+  const { auth } = (await answer.json()) as { auth: { token: string } };
+  const login = `locked-${Date.now().toString(36)}@okube.example`;
+  const invited = await page.request.post(`/applications/${APPLICATION}/users`, {
+    data: { login, role: "reader" },
+    headers: { Authorization: `Bearer ${auth.token}` },
+  });
+  const { token } = (await invited.json()) as { token: string };
+  const password = "umbrellas-in-the-arcade-4";
+  await page.request.post("/auth/invitations/accept", { data: { token, password } });
+  for (let attempt = 0; attempt < 6; attempt++)
+    await page.request.post("/auth/login", { data: { login, password: "not the password" } });
+
+  await page.goto("/login");
+  await page.getByLabel("E-mail address").fill(login);
+  await page.getByLabel("Password").fill(password);
+  const solved = page.waitForRequest((request) => (request.postData() ?? "").includes("captchaPayload"));
+  await page.getByRole("button", { name: "Log in" }).click();
+  await solved;
+  await expect(page).toHaveURL(/\/a\/.*\/overview/, { timeout: 60_000 });
+});

@@ -24,8 +24,8 @@ interface Props {
 /** Fields that belong together. */
 export function FieldGroupCard({ group, section, draft, error, isNew, isDisabled, isPlatformAdmin, document }: Props) {
   const { manage } = useTexts();
-  const shown = listShown([group], draft.values);
-  if (!shown.length || (group.name === "state" && isNew)) return null;
+  const shown = listShown([group], draft.values, isNew);
+  if (!shown.length) return null;
   const lever = section === "campaigns" && group.name === "general" ? document?.["_cachedLeverName"] : undefined;
 
   function renderField({ name, kind, isRequired, isWide, isDouble, isFixed, isForPlatformAdmins }: FieldSpec) {

@@ -43,7 +43,7 @@ export function ItemForm({ section, place, stored, isReadOnly, isCreated, onSave
   const [isBusy, setBusy] = useState(false);
   const [isDeleting, setDeleting] = useState(false);
   const [message, setMessage] = useState(isCreated ? manage.created : "");
-  const names = listShown(section.groups, draft.values).map(({ name }) => name);
+  const names = listShown(section.groups, draft.values, current === null).map(({ name }) => name);
   const canChange = !isReadOnly && (!section.isFinal || stored === null);
 
   useEffect(() => {
@@ -183,7 +183,7 @@ export function ItemForm({ section, place, stored, isReadOnly, isCreated, onSave
             <Button
               kind="danger"
               class="manage-delete"
-              disabled={isBusy || current.document["key"] === (section.name === "levers" ? "other" : undefined)}
+              disabled={isBusy || (section.name === "levers" && current.document["key"] === "other")}
               onClick={() => {
                 setDeleting(true);
               }}

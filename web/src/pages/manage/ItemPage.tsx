@@ -39,8 +39,9 @@ export function ItemPage({
   const [, navigate] = useLocation();
   const state = useHistoryState<Done | null>();
   const [secret, setSecret] = useState<Fields | null>(null);
+  const canRead = isAtLeast(role, section.readRole);
   const remote = useRemote(
-    item === null ? null : `${section.name} ${section.itemPath(place, item)}`,
+    item === null || !canRead ? null : `${section.name} ${section.itemPath(place, item)}`,
     (signal) => section.read(place, item ?? "", signal),
     { immediate: true },
   );
@@ -60,6 +61,7 @@ export function ItemPage({
     }
   }
 
+  if (!canRead) return <Notice>{manage.needsToSee}</Notice>;
   return (
     <>
       {reason ? <Notice>{reason}</Notice> : null}

@@ -58,7 +58,7 @@ export function SectionList({
     listDocuments(path, query, signal),
   );
 
-  if (!canRead) return <Notice>{manage.needs[section.readRole]}</Notice>;
+  if (!canRead) return <Notice>{manage.needsToSee}</Notice>;
 
   function filter(changes: Record<string, string>): void {
     const entries = Object.entries({ ...changes, page: "" });
@@ -132,7 +132,7 @@ export function SectionList({
   };
 
   return (
-    <section class="stack" aria-label={manage.sections[section.name]}>
+    <div class="stack">
       {state?.done === "deleted" ? <Notice kind="good">{manage.deleted}</Notice> : null}
       {error ? <ErrorNotice error={error} /> : null}
       <p class="muted manage-about">{manage.about[section.name]}</p>
@@ -216,7 +216,7 @@ export function SectionList({
           </div>
         )}
       </Loaded>
-    </section>
+    </div>
   );
 }
 

@@ -38,6 +38,8 @@ export interface FieldSpec {
   /** Whether it is shown, but cannot be changed after the creation. */
   isFixed?: boolean;
   isForPlatformAdmins?: boolean;
+  /** Whether a new one has no such field. */
+  isForStored?: boolean;
   /** Whether an online site has no such field. */
   isOffline?: boolean;
 }
@@ -195,7 +197,7 @@ const users: FieldsOf<Schemas["MemberAnswer"]> = [
   { name: "name", kind: textKind(), isFixed: true },
   { name: "role", kind: choiceKind(["reader", "editor", "admin"]), isRequired: true },
 ];
-const userState: FieldsOf<Schemas["MemberAnswer"]> = [{ name: "disabled", kind: flagKind }];
+const userState: FieldsOf<Schemas["MemberAnswer"]> = [{ name: "disabled", kind: flagKind, isForStored: true }];
 
 const keys: FieldsOf<Schemas["KeyCreate"]> = [
   { name: "name", kind: textKind(), isRequired: true },

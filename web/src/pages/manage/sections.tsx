@@ -176,17 +176,16 @@ function makeSection({ name, listPath, ...rest }: Base): Section {
   };
 }
 
-/** Return a user of an application, whose path answers changes only. */
-async function readUser(place: Place, id: string, signal?: AbortSignal): Promise<Tagged> {
-  const path = apiPath("applications", place.application, "users");
+/** Return a resource from its list, where the path of one answers changes only. */
+async function readFromList(path: string, id: string, signal?: AbortSignal): Promise<Tagged> {
   for (let page = 1, seen = 0, total = 1; seen < total; page++) {
-    const found = await listDocuments(path, { page, per_page: 100 }, signal);
-    const document = found.documents.find(({ _id }) => _id === id);
+    const { documents, total: all } = await listDocuments(path, { page, per_page: 100 }, signal);
+    const document = documents.find(({ _id }) => _id === id);
     if (document) return { document, etag: null };
-    total = found.total;
     seen += 100;
+    total = all;
   }
-  return readDocument(apiPath("applications", place.application, "users", id), signal); // the server says that it is gone
+  return readDocument(`${path}/${encodeURIComponent(id)}`, signal); // the server says that it is gone
 }
 
 type Stored = Schemas["SiteAnswer"];
@@ -275,13 +274,14 @@ export const SECTIONS: Record<SectionName, Section> = {
     listPath: below("users"),
     readRole: "admin",
     role: "admin",
-    read: readUser,
+    read: (place, id, signal) => readFromList(apiPath("applications", place.application, "users"), id, signal),
     columns: [textColumn("login"), choiceColumn("role"), userStateColumn],
     initial: { role: "reader" },
   }),
   keys: makeSection({
     name: "keys",
     listPath: () => apiPath("auth", "keys"),
+    read: (_, id, signal) => readFromList(apiPath("auth", "keys"), id, signal),
     role: "reader",
     isSearched: false,
     isFinal: true,

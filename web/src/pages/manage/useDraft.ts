@@ -35,7 +35,7 @@ export function useDraft(groups: readonly FieldGroup[], document: Fields | null,
 
   const body = useMemo(() => {
     let fields: Fields = {};
-    for (const { name, kind } of listShown(groups, values)) {
+    for (const { name, kind } of listShown(groups, values, document === null)) {
       const value = kind.codec.write(values[name]);
       const isSent = document ? !isSame(value, kind.codec.write(stored[name])) : value !== null;
       if (isSent) fields = writePath(fields, name, value);
@@ -57,6 +57,13 @@ export function useDraft(groups: readonly FieldGroup[], document: Fields | null,
 }
 
 /** Return the fields that a document with these values has: an online site has no place. */
-export function listShown(groups: readonly FieldGroup[], values: Readonly<Record<string, unknown>>): FieldSpec[] {
-  return groups.flatMap(({ fields }) => fields).filter(({ isOffline }) => !(isOffline && values["online"] === true));
+export function listShown(
+  groups: readonly FieldGroup[],
+  values: Readonly<Record<string, unknown>>,
+  isNew: boolean,
+): FieldSpec[] {
+  const isOnline = values["online"] === true;
+  return groups
+    .flatMap(({ fields }) => fields)
+    .filter(({ isOffline, isForStored }) => !(isOffline && isOnline) && !(isForStored && isNew));
 }
