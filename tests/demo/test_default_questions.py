@@ -11,6 +11,7 @@ from okube_api.app import create_app
 from okube_api.catalogue.kpi import Module
 from okube_api.clock import utc_now
 from okube_api.demo.fill import add_days, fill_applications
+from okube_api.demo.generator.stays import PING_DAYS
 from okube_api.demo.generator.world import DAYS
 from okube_api.settings import Settings
 from okube_api.store import open_store
@@ -134,3 +135,15 @@ async def test_no_kpi_is_empty_after_days_were_added(store: Store) -> None:
         assert len(by_day) == 30
         assert by_day[-1] > 0
         assert sum(visits > 0 for visits in by_day) > 27  # a few days are empty at this scale
+
+
+async def test_stays_from_pings_last_as_long_as_given_ones(store: Store) -> None:
+    async with serve_on(store, UNTIL + timedelta(days=1)) as (_, client):
+        dwells = []
+        for until in (UNTIL, UNTIL - timedelta(days=PING_DAYS)):
+            since = until - timedelta(days=PING_DAYS - 1)
+            query = {"from": str(since), "to": str(until), "uplift": "false"}
+            question = {"params": [{"kpi": "timespent", "temporals": False}]}
+            answer = await client.post(f"{URL}{PATHS[Module.GEO_MARKETING]}", params=query, json=question)
+            dwells.append(answer.json()[0]["data"]["all"])
+    assert dwells[0] == pytest.approx(dwells[1], rel=0.35)  # some 300 stays each; long ones are cut as pings

@@ -18,6 +18,7 @@ from okube_api.demo.generator.world import METRES_PER_DEGREE, World
 from okube_api.store.arrays import Flags, Floats, Ints
 
 TIMEZONE = "Europe/Paris"
+_WAY_S, _WAY_M = 120, 400.0  # before and after a stay, and how far away
 PING_DAYS = 14  # last days of a new demo, whose stays at sites are given as pings
 _AT_SITE = 0.62  # share of stays; the others are at POIs
 _INDOOR = 0.7  # share of stays
@@ -84,17 +85,24 @@ def _draw_outings(world: World, panel: DemoPanel, rhythm: BlockRhythm) -> tuple[
 
 
 def _build_pings(world: World, *, users: Ints, city: Ints, indoor: Flags, start: Ints, dwell: Ints) -> pa.Table:
-    """Return pings spread evenly over each stay: indoor, or just outside of the walls."""
-    number = np.arange(_PINGS_PER_STAY)
-    at = (start[:, None] + dwell[:, None] * number // (_PINGS_PER_STAY - 1)).ravel()
+    """Return pings spread evenly over each stay, indoor or just outside of the walls, and one on each way.
+
+    Without those on the way, the silence before and after would count as dwell, as it may have been part of the stay.
+    """
+    steps = np.arange(_PINGS_PER_STAY)
+    within = start[:, None] + dwell[:, None] * steps // (_PINGS_PER_STAY - 1)
+    at = np.hstack([within[:, :1] - _WAY_S, within, within[:, -1:] + _WAY_S])
     points = np.array([site.coordinates for site in world.sites if site.coordinates is not None])
     lng, lat = points[city].T
-    metres = np.where(indoor, 8.0, 70.0)  # north of the centre; outdoors is 60 to 80 m away, see docs/stays.md
+    metres = np.full(at.shape, _WAY_M)
+    # north of the centre; outdoors is 60 to 80 m away, see docs/stays.md
+    metres[:, 1:-1] = np.where(indoor, 8.0, 70.0)[:, None]
+    number = at.shape[1]
     return pa.table(
         {
-            "user": format_names("user", np.repeat(users, _PINGS_PER_STAY)),
-            "at": to_instants(at),
-            "lng": np.repeat(lng, _PINGS_PER_STAY),
-            "lat": np.repeat(lat + metres / METRES_PER_DEGREE, _PINGS_PER_STAY),
+            "user": format_names("user", np.repeat(users, number)),
+            "at": to_instants(at.ravel()),
+            "lng": np.repeat(lng, number),
+            "lat": np.repeat(lat, number) + metres.ravel() / METRES_PER_DEGREE,
         }
     )
