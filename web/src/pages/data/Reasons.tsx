@@ -13,7 +13,7 @@ export function Reasons({ batch }: { batch: Batch }) {
   if (!lines.size) return null;
   return (
     <div>
-      <h4 class="reasons-title">{data.reasons}</h4>
+      <h3 class="reasons-title">{data.reasons}</h3>
       <ul class="reasons">
         {[...lines].map(([reason, numbers]) => (
           <li key={reason}>
