@@ -122,6 +122,7 @@ function Canvas({
   const { texts, formats } = useLanguage();
   const holder = useRef<HTMLDivElement>(null);
   const chart = useRef<ReturnType<typeof echarts.init>>();
+  const [width, setWidth] = useState(0); // labels and legends depend on it
   const select = useRef(onSelect);
   select.current = onSelect;
 
@@ -130,12 +131,14 @@ function Canvas({
     if (!element) return;
     const made = echarts.init(element, null, { renderer: "canvas" });
     chart.current = made;
+    setWidth(element.clientWidth);
     made.on("click", (event) => {
       const [column, row] = Array.isArray(event.value) ? (event.value as [number, number]) : [event.dataIndex, 0];
       select.current?.(column, row);
     });
     const observer = new ResizeObserver(() => {
       made.resize();
+      setWidth(element.clientWidth);
     });
     observer.observe(element);
     return () => {
@@ -146,11 +149,11 @@ function Canvas({
   }, []);
 
   useEffect(() => {
-    const width = holder.current?.clientWidth ?? 800;
+    if (!width) return;
     chart.current?.setOption(plotOptions(spec, { formats, texts: texts.plots, theme: readTheme(), width }), {
       notMerge: true,
     });
-  }, [spec, formats, texts, isDark]);
+  }, [spec, formats, texts, isDark, width]);
 
   return <div ref={holder} class="plot-canvas" style={{ height: `${height}px` }} role="img" aria-label={label} />;
 }
