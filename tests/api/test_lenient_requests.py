@@ -214,11 +214,11 @@ async def test_unknown_parts_of_forms_with_files_are_left_out(tenant: Tenant, to
     assert created.status_code == 201, created.text
     assert set(created.headers["x-okube-ignored"].split(", ")) == {"body/logo", "body/colour", "body/windows"}
     table = {"file": ("x.csv", b"Code,name\nliege,Li\xc3\xa8ge\n")}
-    mapper = {"mapper[key]": "Code", "mapper[name]": "name", "mapper[colour]": "x", "sheet": "1"}
+    mapper = {"mapper[key]": "Code", "mapper[name]": "name", "mapper[colour]": "x", "skin": "1"}
     imported = await tolerant.post(f"{tenant.url}/sites/import", data=mapper, files=table)
     assert imported.status_code == 200, imported.text
-    assert set(imported.headers["x-okube-ignored"].split(", ")) == {"body/mapper/colour", "body/sheet"}
-    refused = await tenant.editor.post(f"{tenant.url}/sites/import", data={"sheet": ["1", "2"]}, files=table)
+    assert set(imported.headers["x-okube-ignored"].split(", ")) == {"body/mapper/colour", "body/skin"}
+    refused = await tenant.editor.post(f"{tenant.url}/sites/import", data={"skin": ["1", "2"]}, files=table)
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "unknown_field")
 
 
