@@ -38,7 +38,7 @@ export function FilterDialog({ onClose, other }: { onClose: () => void; other?: 
   const [text, setText] = useState("");
   const sites = useResources("sites");
   const source = filterSource(name);
-  const campaigns = useResources(name.startsWith("campaigns.") ? "campaigns" : null);
+  const campaigns = useResources(name.startsWith("campaigns.") || other?.module === "conversion" ? "campaigns" : null);
   const isSearched = source !== "fields" && source !== "weekdays" && source !== "channels";
   const search = useRemote(isSearched ? JSON.stringify([key, source, text]) : null, (signal) =>
     searchChoices(key, source as "sites", text, signal),
@@ -46,9 +46,9 @@ export function FilterDialog({ onClose, other }: { onClose: () => void; other?: 
 
   const module = other?.module;
   const names = useMemo(() => {
-    const all = filterNames(sites.data?.documents ?? []);
+    const all = filterNames(sites.data?.documents ?? [], campaigns.data?.documents);
     return module ? all.filter((one) => hasFilter(module, one) && !FRAME_ONLY.includes(one)) : all;
-  }, [sites.data, module]);
+  }, [sites.data, campaigns.data, module]);
   const choices = useMemo<Choice[]>(() => {
     if (isSearched) return search.data ?? [];
     if (source === "weekdays") return weekdayChoices(formats);

@@ -38,14 +38,25 @@ export function fieldValues(
         add((site.address as Record<string, unknown> | undefined)?.[field]);
       else add((site as unknown as Record<string, unknown>)[field]);
     }
-  else for (const campaign of campaigns) add((campaign as unknown as Record<string, unknown>)[field]);
+  else if (resource === "extras") {
+    for (const campaign of campaigns) for (const { key, value } of listExtras(campaign)) if (key === field) add(value);
+  } else for (const campaign of campaigns) add((campaign as unknown as Record<string, unknown>)[field]);
   return [...values]
     .sort((a, b) => a.localeCompare(b, undefined, { numeric: true }))
     .map((value) => ({ value, label: value }));
 }
 
-/** Return the filters that an application can have: the fixed ones, and those of its sites' attributes. */
-export function filterNames(sites: readonly Resource<"sites">[]): string[] {
+/** Return the extras of a campaign. */
+function listExtras(campaign: Resource<"campaigns">): { key: string; value: unknown }[] {
+  return (campaign.extra ?? []) as { key: string; value: unknown }[];
+}
+
+/** Return the filters that an application can have: the fixed ones, and those of attributes and extras. */
+export function filterNames(
+  sites: readonly Resource<"sites">[],
+  campaigns: readonly Resource<"campaigns">[] = [],
+): string[] {
+  const extras = new Set(campaigns.flatMap((campaign) => listExtras(campaign).map(({ key }) => key)));
   const attributes = new Set<string>();
   for (const site of sites) for (const name of Object.keys(site.attributes ?? {})) attributes.add(name);
   return [
@@ -63,6 +74,7 @@ export function filterNames(sites: readonly Resource<"sites">[]): string[] {
     "campaigns.agency",
     "campaigns.format",
     "campaigns.tags",
+    ...[...extras].sort().map((name) => `extras.${name}`),
     "pois",
     "homes",
     "works",
