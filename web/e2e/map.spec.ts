@@ -33,6 +33,7 @@ test("choose a site by the keyboard, read how far its visitors live, filter by i
 test("click a site on the map, and point at what is there", async ({ page }) => {
   await page.goto(`${MAP}?at=${LYON},10`);
   await settle(page);
+  await expect(page.getByRole("group", { name: "Legend" })).toContainText("by home area");
   const canvas = page.getByRole("region", { name: "Map of sites and homes" });
   const box = await canvas.boundingBox();
   if (!box) throw new Error("The map has no size.");

@@ -9,6 +9,7 @@ import {
   type GeoJSONSource,
   type LayerSpecification,
   Map as MapLibreMap,
+  type MapOptions,
   NavigationControl,
   ScaleControl,
   setWorkerUrl,
@@ -62,12 +63,14 @@ interface Options {
   layers: LayerSpecification[];
   sources: readonly string[];
   theme: PlotTheme;
+  /** Where it looks at first; by default at France. */
+  view?: Pick<MapOptions, "center" | "zoom" | "bounds" | "fitBoundsOptions"> | undefined;
 }
 
 /** Return a map in a container: with controls, outlines that come when they are loaded, and empty sources. */
 export function createBaseMap(
   container: HTMLElement,
-  { texts, title = texts.title, layers, sources, theme }: Options,
+  { texts, title = texts.title, layers, sources, theme, view }: Options,
 ): MapLibreMap {
   const isTouched = matchMedia("(pointer: coarse)").matches;
   const map = new MapLibreMap({
@@ -83,8 +86,7 @@ export function createBaseMap(
       },
       layers: [...makeBaseLayers(theme, readWater()), ...layers],
     },
-    center: [2.5, 46.5],
-    zoom: 4,
+    ...(view ?? { center: [2.5, 46.5], zoom: 4 }),
     minZoom: 1,
     maxZoom: 18,
     maxPitch: 0,

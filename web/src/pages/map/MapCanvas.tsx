@@ -1,6 +1,6 @@
 import type { FeatureCollection } from "geojson";
 import type { Map as MapLibreMap } from "maplibre-gl";
-import { type LngLatBoundsLike, type MapMouseEvent, Popup } from "maplibre-gl";
+import { type MapMouseEvent, Popup } from "maplibre-gl";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { useTexts } from "~/i18n/language";
@@ -49,8 +49,8 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
   const { isDark } = useTheme();
   const container = useRef<HTMLDivElement>(null);
   const [map, setMap] = useState<MapLibreMap>();
-  const latest = useRef({ ...callbacks, zones });
-  latest.current = { ...callbacks, zones };
+  const latest = useRef({ ...callbacks, zones, camera, target });
+  latest.current = { ...callbacks, zones, camera, target };
   const hasMoved = useRef(false);
 
   useEffect(() => {
@@ -63,7 +63,13 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
     const theme = readTheme();
     let created: MapLibreMap;
     try {
-      created = createBaseMap(element, { texts: texts.map, layers: makeLayers(theme), sources: SOURCES, theme });
+      created = createBaseMap(element, {
+        texts: texts.map,
+        layers: makeLayers(theme),
+        sources: SOURCES,
+        theme,
+        view: chooseView(latest.current.camera, latest.current.target, element.clientWidth),
+      });
     } catch {
       latest.current.onFailure(); // a context that cannot be created says so only here
       return;
@@ -71,6 +77,7 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
     created.on("load", () => {
       created.addImage(DIAMOND, drawDiamond(), { pixelRatio: 2 });
       setMap(created);
+      latest.current.onZoom(created.getZoom());
     });
     created.on("moveend", (event) => {
       const { lng, lat } = created.getCenter();
@@ -116,21 +123,14 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
   }, [map, visible]);
 
   const cameraId = camera && `${camera.centre.join()} ${camera.zoom}`;
-  const place = useRef({ camera, target });
-  place.current = { camera, target };
   useEffect(() => {
     if (!map) return;
-    const { camera: to, target: around } = place.current;
+    const { camera: to, target: around } = latest.current;
     const animate = hasMoved.current;
     if (to) {
       if (!isAt(map, to)) map.easeTo({ center: to.centre, zoom: to.zoom, animate });
-      hasMoved.current = true;
-    } else if (around) {
-      const bounds: LngLatBoundsLike = around.bounds;
-      const padding = Math.min(PADDING_PX, map.getContainer().clientWidth / 10);
-      map.fitBounds(bounds, { padding, maxZoom: MOST_ZOOM_OF_TARGET, animate });
-      hasMoved.current = true;
-    }
+    } else if (around) map.fitBounds(around.bounds, { ...fitting(map.getContainer().clientWidth), animate });
+    hasMoved.current = animate || to !== undefined || around !== undefined;
   }, [map, cameraId, target?.id]);
 
   return (
@@ -143,6 +143,16 @@ export function MapCanvas({ features, zones, visible, camera, target, ...callbac
       )}
     </>
   );
+}
+
+/** Return where a map looks at first, if that is known already. */
+function chooseView(camera: Camera | undefined, target: Target | undefined, width: number) {
+  if (camera) return { center: camera.centre, zoom: camera.zoom };
+  return target && { bounds: target.bounds, fitBoundsOptions: fitting(width) };
+}
+
+function fitting(width: number) {
+  return { padding: Math.min(PADDING_PX, width / 10), maxZoom: MOST_ZOOM_OF_TARGET };
 }
 
 function useFeatures(map: MapLibreMap | undefined, source: SourceName, features: FeatureCollection): void {

@@ -41,6 +41,7 @@ export function SiteTable({
   onSelect: (id: string) => void;
 }) {
   const { texts, formats } = useLanguage();
+  const sort = useSort("-value");
   const { currency } = useApplication();
   const { comparison } = useFrameState();
   const { unit } = DEFINITIONS[figure];
@@ -86,6 +87,7 @@ export function SiteTable({
         <Change value={row.change} kind="relative" than={otherPeriodName(comparison, texts.overview.than, formats)} />
       ),
     });
+  if (!shown.length) return <p class="muted">{texts.filters.nothing}</p>;
   return (
     <DataTable
       caption={texts.map.sitesBy(texts.map.figures[figure])}
@@ -95,7 +97,7 @@ export function SiteTable({
       isRowMarked={(row) => row.id === selected}
       limit={SHOWN}
       moreLabel={texts.map.more(Math.max(0, shown.length - SHOWN))}
-      {...useSort("-value")}
+      {...sort}
     />
   );
 }
@@ -123,6 +125,7 @@ export function HomeTable({
   onShow: ((code: string, position: Position) => void) | undefined;
 }) {
   const { texts, formats } = useLanguage();
+  const sort = useSort("-visitors");
   const total = unknown + homes.reduce((sum, { visitors }) => sum + visitors, 0);
   const most = Math.max(unknown, homes[0]?.visitors ?? 0);
   const rows: HomeRow[] = unknown
@@ -180,6 +183,7 @@ export function HomeTable({
       cell: (row) => (total > 0 ? formats.share(row.visitors / total) : "–"),
     },
   ];
+  if (!shown.length) return <p class="muted">{texts.filters.nothing}</p>;
   return (
     <DataTable
       caption={selected ? texts.map.homesOf(selected.name) : texts.map.homesOfAll}
@@ -189,7 +193,7 @@ export function HomeTable({
       isRowMarked={(row) => row.code !== null && row.code === marked}
       limit={SHOWN}
       moreLabel={texts.map.more(Math.max(0, shown.length - SHOWN))}
-      {...useSort("-visitors")}
+      {...sort}
     />
   );
 }
@@ -209,6 +213,7 @@ export function PoiTable({
   onShow: ((position: Position) => void) | undefined;
 }) {
   const { texts, formats } = useLanguage();
+  const sort = useSort(hasSite ? "distance" : "-value");
   const most = Math.max(0, ...rows.map(({ value }) => value ?? 0));
   const shown = rows.filter(({ name, type }) => matchesText(search, name, type));
   const columns: Column<PoiRow>[] = [
@@ -253,6 +258,7 @@ export function PoiTable({
       sortBy: (row) => row.distanceM,
       cell: (row) => formats.short(row.distanceM, "m"),
     });
+  if (!shown.length) return <p class="muted">{texts.filters.nothing}</p>;
   return (
     <DataTable
       caption={texts.map.poisByStays}
@@ -261,7 +267,7 @@ export function PoiTable({
       rowKey={(row) => row.id}
       limit={SHOWN}
       moreLabel={texts.map.more(Math.max(0, shown.length - SHOWN))}
-      {...useSort(hasSite ? "distance" : "-value")}
+      {...sort}
     />
   );
 }
