@@ -873,7 +873,7 @@ export const en = {
     send: "Send",
     sendAll: (size: string) => `Send the whole file (${size})`,
     sending: (name: string) => `Sending ${name}`,
-    sent: (part: string, whole: string) => `${part} of ${whole} sent`,
+    sent: (part: string, whole: string) => `${part} of ${whole} sent.`,
     stay: "Stay on this page until the file is sent.",
     working: "Sent. The server is working on it; you may leave this page.",
     workingTable: "Sent. The server is checking the rows.",
