@@ -7,6 +7,7 @@ import { useRemote } from "~/api/useRemote";
 import { useApplication } from "~/application";
 import { useTexts } from "~/i18n/language";
 import { useSession } from "~/session";
+import { pagePath } from "~/state/location";
 import { Loaded } from "~/ui/Loading";
 import { Notice } from "~/ui/Notice";
 
@@ -52,9 +53,9 @@ export function ItemPage({
 
   async function finish({ document }: Tagged): Promise<void> {
     if (section.name === "application") {
-      reload();
       await reloadMe();
-      if (document["key"] !== key) navigate(pathOf().replace(`/a/${key}/`, `/a/${String(document["key"])}/`));
+      if (document["key"] === key) reload();
+      else navigate(pagePath(String(document["key"]), "manage/application"), { replace: true });
     } else if (item === null) {
       if (document["token"] || section.name === "users") setSecret(document);
       else navigate(pathOf(String(document["_id"])), { replace: true, state: { done: "created" } });

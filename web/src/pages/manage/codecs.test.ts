@@ -4,6 +4,7 @@ import {
   type Codec,
   geometry,
   isSame,
+  lastDay,
   list,
   namedValues,
   normalizeTime,
@@ -64,6 +65,13 @@ describe("codecs", () => {
     expect(number.write("1 250,5")).toBe(1250.5);
     expect(number.write("many")).toBe("many");
     expect(position.write({ longitude: "4,8", latitude: "" })).toEqual([4.8, null]);
+  });
+
+  it("end a key with its last day", () => {
+    const end = lastDay.write("2030-06-30") as string;
+    expect(new Date(end).getHours()).toBe(23);
+    expect(lastDay.read(end)).toBe("2030-06-30");
+    expect(lastDay.write("")).toBeNull();
   });
 
   it("read extras as a list of keys and values", () => {

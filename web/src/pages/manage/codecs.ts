@@ -41,7 +41,12 @@ export const list: Codec<string[]> = {
 
 /** A day until whose end something is valid, as an instant in the browser's time zone. */
 export const lastDay: Codec<string> = {
-  read: (value) => (typeof value === "string" ? value.slice(0, 10) : ""),
+  read: (value) => {
+    if (typeof value !== "string") return "";
+    const end = new Date(value);
+    const [month, day] = [end.getMonth() + 1, end.getDate()].map((part) => String(part).padStart(2, "0"));
+    return `${end.getFullYear()}-${month}-${day}`;
+  },
   write: (draft) => {
     const end = new Date(`${draft}T23:59:59`);
     return draft ? (Number.isNaN(end.getTime()) ? draft : end.toISOString()) : null;

@@ -145,6 +145,14 @@ const userStateColumn: ListColumn = {
         : texts.manage.choices.active,
 };
 
+const keyApplicationsColumn: ListColumn = {
+  ...countColumn("applications"),
+  cell: ({ applications }, { texts, formats }) =>
+    Array.isArray(applications) && applications.length
+      ? formats.count(applications.length)
+      : texts.manage.allApplications,
+};
+
 const city = (document: Fields) => (document["address"] as { city?: string } | undefined)?.city;
 
 // -- sections ----------------------------------------------------------------------------------------------------
@@ -285,7 +293,7 @@ export const SECTIONS: Record<SectionName, Section> = {
     role: "reader",
     isSearched: false,
     isFinal: true,
-    columns: [choiceColumn("role"), countColumn("applications"), dayColumn("expiresAt"), dayColumn("createdAt")],
+    columns: [choiceColumn("role"), keyApplicationsColumn, dayColumn("expiresAt"), dayColumn("createdAt")],
     initial: { survivesPasswordChange: false },
   }),
   application: makeSection({

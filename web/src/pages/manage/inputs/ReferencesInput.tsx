@@ -109,7 +109,12 @@ export function ReferencesInput({
         </div>
       )}
       {isChoosing && !isDisabled ? (
-        <div class="stack manage-choosing">
+        <div
+          class="stack manage-choosing"
+          onKeyDown={(event) => {
+            if (event.key === "Enter" && event.target instanceof HTMLInputElement) event.preventDefault(); // no submit
+          }}
+        >
           <TextField label={manage.searchIn(label)} type="search" value={text} onInput={setText} />
           {search.error ? <ErrorNotice error={search.error} onRetry={search.reload} /> : null}
           <div class="filter-choices" role="group" aria-label={label}>
