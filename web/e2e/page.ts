@@ -17,7 +17,7 @@ interface Fixtures {
 export const test = base.extend<Fixtures>({
   isLoggedIn: [true, { option: true }],
   expectedFailures: [[], { option: true }],
-  page: async ({ page, baseURL, isLoggedIn, expectedFailures }, use) => {
+  page: async ({ page, baseURL, isLoggedIn, expectedFailures }, provide) => {
     const faults: string[] = [];
     const origin = baseURL ?? "";
     page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
@@ -40,7 +40,7 @@ export const test = base.extend<Fixtures>({
       });
       expect(answer.status()).toBe(200);
     }
-    await use(page);
+    await provide(page);
     expect(faults).toEqual([]);
   },
 });
