@@ -996,10 +996,11 @@ export const fr: Texts = {
     moreFields: (count) => `${count} ${plural(count, "autre champ", "autres champs", "fr")}`,
     missing: (fields) => `Choisissez une colonne pour : ${fields}. Sans elle, aucune ligne ne peut être lue.`,
     missingEither: "Site ou point d'intérêt",
-    tableFormat: (kind) =>
-      `${kind} : fichiers CSV ou Excel seulement. Enregistrez le fichier dans un de ces formats.`,
+    tableFormat: (kind) => `${kind} : fichiers CSV ou Excel seulement. Enregistrez le fichier dans un de ces formats.`,
     firstRows: (count) =>
-      count < 2 ? "La première ligne, telle que le serveur la lit" : `Les ${count} premières lignes, telles que le serveur les lit`,
+      count < 2
+        ? "La première ligne, telle que le serveur la lit"
+        : `Les ${count} premières lignes, telles que le serveur les lit`,
     rows: "Lignes du fichier",
     triedRows: "Lignes essayées",
     noRows: "Le fichier a un en-tête, mais aucune ligne.",
@@ -1048,7 +1049,8 @@ export const fr: Texts = {
     failed: "Rejetés",
     downloadRejected: "Télécharger les lignes rejetées",
     downloadReasons: "Télécharger les raisons",
-    rejectedHint: "Corrigez-les dans un tableur, puis apportez ce fichier : ce qui est déjà là ne compte pas deux fois.",
+    rejectedHint:
+      "Corrigez-les dans un tableur, puis apportez ce fichier : ce qui est déjà là ne compte pas deux fois.",
     unknownNames: {
       sites: "Ces sites sont inconnus :",
       pois: "Ces points d'intérêt sont inconnus :",

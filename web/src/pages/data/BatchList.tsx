@@ -112,13 +112,18 @@ function BatchTable({ batches }: { batches: readonly Batch[] }) {
             batch.rejected ? <strong class="count-bad">{formats.count(batch.rejected)}</strong> : count(0),
           sortBy: (batch) => batch.rejected,
         },
-        {
-          id: "unmatched",
-          title: data.unmatched,
-          isNumber: true,
-          cell: (batch) => (batch.kind === "pings" ? count(batch.unmatched) : <span class="muted">–</span>),
-          sortBy: (batch) => batch.unmatched,
-        },
+        ...(batches.some(({ kind }) => kind === "pings")
+          ? [
+              {
+                id: "unmatched",
+                title: data.unmatched,
+                isNumber: true,
+                cell: (batch: Batch) =>
+                  batch.kind === "pings" ? count(batch.unmatched) : <span class="muted">–</span>,
+                sortBy: (batch: Batch) => batch.unmatched,
+              },
+            ]
+          : []),
         {
           id: "days",
           title: data.days,

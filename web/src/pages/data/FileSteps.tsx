@@ -82,15 +82,17 @@ export function FileSteps({ file, onStep, addFiles, further }: Props) {
   }, [preview, remote.isLoading, memory, choices, key]);
 
   const options = useMemo(() => preview && readingOptions(preview, choices), [preview, choices]);
-  const optionsId = JSON.stringify(options);
+  const choicesId = JSON.stringify(choices);
+  const isTried = tried === choicesId; // another choice makes the result out of date
   const trial = useRemote(
-    tried !== null && tried === optionsId && remote.data ? tried : null,
+    isTried && preview && !remote.isLoading ? `${choicesId} ${JSON.stringify(options)}` : null,
     async (signal) => {
       if (!remote.data || !options) throw new Error("There is no preview.");
       return tryRows(key, file, remote.data.head, options, signal);
     },
     { immediate: true },
   );
+  const isTrying = trial.isLoading || (isTried && remote.isLoading);
 
   function changeHowWritten(changes: Partial<Choices>): void {
     const isAboutColumns = Object.keys(changes).some((name) => name !== "dates" && name !== "timezone");
@@ -172,12 +174,12 @@ export function FileSteps({ file, onStep, addFiles, further }: Props) {
               {missing.length ? <Notice kind="warning">{texts.data.missing(formats.list(missing))}</Notice> : null}
               <div class="file-actions">
                 <Button
-                  disabled={!isReady || trial.isLoading}
+                  disabled={!isReady || isTrying}
                   onClick={() => {
-                    setTried(optionsId);
+                    setTried(choicesId);
                   }}
                 >
-                  {trial.isLoading ? texts.data.trying : texts.data.try}
+                  {isTrying ? texts.data.trying : texts.data.try}
                 </Button>
                 <Button
                   kind="main"
@@ -203,7 +205,7 @@ export function FileSteps({ file, onStep, addFiles, further }: Props) {
                 <p class="muted">{texts.data.tryHint(TRIED_ROWS)}</p>
               </div>
               {trial.error ? <ErrorNotice error={trial.error} /> : null}
-              {trial.data && tried === optionsId && !trial.isLoading ? (
+              {trial.data && isTried && !isTrying ? (
                 <TrialResult trial={trial.data} preview={preview} mapping={options} />
               ) : null}
             </section>

@@ -14,7 +14,7 @@ import { findUnknownNames, getRejected, rejectedName, type UnknownName } from ".
 import { BatchCounts, type Count, Counts } from "./Counts";
 import { saveFile } from "./downloads";
 import { FileButton } from "./DropZone";
-import { plotLocation } from "./kinds";
+import { isTable, plotLocation } from "./kinds";
 import type { ReadingOptions } from "./mapping";
 import { Reasons } from "./Reasons";
 import { type Batch, type Imported, toApiError } from "./upload";
@@ -53,6 +53,8 @@ export function SendResult({ sending, ...props }: Props & { sending: Sending }) 
       {texts.data.sendAgain}
     </Button>
   );
+  const workingText =
+    state.step === "sending" ? texts.data.stay : isTable(options.kind) ? texts.data.workingTable : texts.data.working;
   switch (state.step) {
     case "none":
       return null;
@@ -70,11 +72,10 @@ export function SendResult({ sending, ...props }: Props & { sending: Sending }) 
             {...(state.step === "sending" ? { value: state.total ? state.sent / state.total : 0 } : {})}
           />
           <div class="row">
-            <p role="status">
-              {state.step === "sending"
-                ? `${texts.data.sent(formats.bytes(state.sent), formats.bytes(state.total))} ${texts.data.stay}`
-                : texts.data.working}
-            </p>
+            {state.step === "sending" ? (
+              <p>{texts.data.sent(formats.bytes(state.sent), formats.bytes(state.total))}</p>
+            ) : null}
+            <p role="status">{workingText}</p>
             {state.step === "sending" ? <Button onClick={sending.cancel}>{texts.common.cancel}</Button> : null}
           </div>
         </section>
@@ -133,7 +134,14 @@ function SentBatch({ batch, options, again, addFiles, further }: Props & { batch
     <>
       <BatchCounts batch={batch} />
       {batch.message ? <Notice kind="warning">{batch.message}</Notice> : null}
-      {unknown.data?.length ? <UnknownNames names={unknown.data} again={again} addFiles={addFiles} /> : null}
+      {unknown.data?.length ? (
+        <UnknownNames
+          names={unknown.data}
+          isComplete={batch.rejected <= MOST_TRIED}
+          again={again}
+          addFiles={addFiles}
+        />
+      ) : null}
       {batch.rejected ? (
         <>
           <Reasons batch={batch} />
@@ -191,13 +199,17 @@ export function RejectedDownload({ batch }: { batch: Batch }) {
 }
 
 const MOST_NAMES = 30;
+const MOST_TRIED = 1000; // lines that a dry run tells of
 
 function UnknownNames({
   names,
+  isComplete,
   again,
   addFiles,
 }: {
   names: readonly UnknownName[];
+  /** Whether all rejected lines were looked at, so that the counts are true. */
+  isComplete: boolean;
   again: ComponentChildren;
   addFiles: (files: File[]) => void;
 }) {
@@ -217,7 +229,7 @@ function UnknownNames({
             <ul class="names">
               {own.slice(0, MOST_NAMES).map(({ name, count }) => (
                 <li key={name} class="badge">
-                  {name} × {formats.count(count)}
+                  {isComplete ? `${name} × ${formats.count(count)}` : name}
                 </li>
               ))}
               {own.length > MOST_NAMES ? <li>{data.moreNames(own.length - MOST_NAMES)}</li> : null}
