@@ -1,4 +1,4 @@
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Link, Redirect, useLocation } from "wouter-preact";
 
 import { useResources } from "~/api/resources";
@@ -27,6 +27,11 @@ export function ManagePage() {
   const site = params.get("site");
   const place = useMemo<Place>(() => ({ application: key, site }), [key, site]);
   const query = keptQuery(params);
+  const sections = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const current = sections.current?.querySelector("[aria-current]"); // the row of sections is scrolled on phones
+    current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [name]);
 
   if (!Object.hasOwn(SECTIONS, name)) return <Redirect to={pagePath(key, "manage/sites") + query} replace />;
   const section = SECTIONS[name as SectionName];
@@ -41,7 +46,7 @@ export function ManagePage() {
 
   return (
     <div class="manage">
-      <nav class="manage-sections no-print" aria-label={manage.sectionsLabel}>
+      <nav ref={sections} class="manage-sections no-print" aria-label={manage.sectionsLabel}>
         {NAMES.map((one) => (
           <Link
             key={one}
