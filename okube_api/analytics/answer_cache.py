@@ -1,7 +1,7 @@
 """Answers cached for questions that are repeated; an entry is used only while nothing it depends on has changed.
 
-An answer depends on the application's rows, on its documents and on the current day.  Their versions cost nothing to
-read (`Reader.version`, `Store.revision`).  A store without such versions has no cached answers.
+An answer depends on the application's rows, on its documents and on the current day.  Their versions are read with the
+request (`Reader.version`, `Store.revision`).  Nothing is cached while a store cannot tell them.
 """
 
 from collections import OrderedDict
@@ -88,7 +88,7 @@ class AnswerCache:
         return len(self._entries)
 
     def revision(self) -> str | None:
-        """Return the current revision of all documents that answers depend on; None when the store keeps none.
+        """Return the current revision of all documents that answers depend on; None when the store cannot tell it.
 
         Read it before anything else, so that a change while the question is answered outdates the entry.
         """

@@ -160,7 +160,8 @@ class ResourceCache:
             return await self.read(collection, equal("application", application) & OneOf("_id", tuple(ids)))
         by_id = everything.by_id
         resources = ResourceSet(by_id[identifier] for identifier in sorted(by_id.keys() & set(ids)))
-        self._put(key, revision, resources)
+        if revision is not None:
+            self._put(key, revision, resources)
         return resources
 
     async def load_if_few(self, application: str, collection: Collection) -> ResourceSet | None:

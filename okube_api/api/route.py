@@ -5,6 +5,7 @@ query parameters, bodies above the limit, other content types, and ambiguous JSO
 twice.
 """
 
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from functools import cache, partial
 from typing import Any, ClassVar
@@ -35,6 +36,8 @@ from okube_api.settings import Settings
 
 _PUBLIC_BODY_BYTES = 16_384
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+_LATE_S = 0.005
+"""A body that comes later than this after the head of its request has been sent later, too."""
 
 
 class ApiRoute(APIRoute):
@@ -44,6 +47,11 @@ class ApiRoute(APIRoute):
     has_secret: ClassVar[bool] = False
     accepts_forms: ClassVar[bool] = True
     ignored_parameters: ClassVar[frozenset[str]] = frozenset()
+    only_reads: ClassVar[bool] = False
+    """Whether the route changes nothing, so that it may use resources from memory while their revision is the same.
+
+    Routes with GET may, too.  A write, and what follows from it, needs the resources as they are then.
+    """
 
     def body_limit(self, settings: Settings) -> int:
         """Return the maximum size of a body, in bytes."""
@@ -156,7 +164,19 @@ class ApiRoute(APIRoute):
                 response.add_links(path, parse_query(request.scope["query_string"]))
             return answer_conditionally(response, if_none_match, etag)
 
-        return check
+        return _hold_revisions(check) if self.only_reads or is_conditional else check
+
+
+def _hold_revisions(
+    handle: Callable[[Request], Coroutine[Any, Any, Response]],
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Return a handler that reads the revisions of the store once, with the identity of the caller."""
+
+    async def hold(request: Request) -> Response:
+        with get_services(request).store.hold_revisions():
+            return await handle(request)
+
+    return hold
 
 
 def _leave_out(request: ParsedRequest, pointers: list[str]) -> None:
@@ -224,11 +244,15 @@ def _build_receive(request: Request, route: ApiRoute, services: Services) -> Rec
 
     async def receive_and_check() -> Message:
         nonlocal count
+        started_s = time.monotonic()
         message = await receive()
         count += message["type"] == "http.request"
-        if count > 1 and message["type"] == "http.request" and not message.get("more_body", False):
-            request.state.identity = await identify_caller(request, services.sessions, services.settings)
-            await route.check_access(request)
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            if count > 1:
+                request.state.identity = await identify_caller(request, services.sessions, services.settings)
+                await route.check_access(request)
+            elif time.monotonic() - started_s > _LATE_S:  # there may have been writes while it was awaited
+                await services.store.read_revisions()
         return message
 
     return receive_and_check

@@ -9,6 +9,7 @@ from okube_api.errors import NotFound
 from okube_api.kit.application import NEW_STAYS, Application
 from okube_api.kit.repository import Precondition, Repository
 from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, WatchedFields, detect_changes
+from okube_api.kit.revision_cache import RevisionCache
 from okube_api.store.conditions import EVERYTHING, Condition, OneOf
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType
@@ -24,6 +25,7 @@ APPLICATIONS = Collection(
     },
     unique=(("key",),),
     search=("key", "name"),
+    has_revision=True,
 )
 
 _MOST_LOADED = 1000  # names of applications
@@ -45,24 +47,18 @@ class ApplicationRepository(Repository):
     def __init__(self, store: Store, clock: Clock, changes: ChangePublisher) -> None:
         super().__init__(store, clock)
         self._changes = changes
-        self._loaded: dict[str, Application] = {}
-        self._loaded_revision: str | None = None
+        self._loaded = RevisionCache[Application](store, self.collection, most=_MOST_LOADED)
 
     async def load(self, id_or_key: str) -> Application:
         """Return the application with this id or key, from memory until an application is written.  Raise NotFound.
 
         Nearly every request needs it, and its settings take longer to validate than the rest of a small request.
         """
-        revision = self.store.revision(self.collection)  # before the read: a write in between outdates what was read
-        if revision != self._loaded_revision or len(self._loaded) >= _MOST_LOADED:
-            self._loaded.clear()
-            self._loaded_revision = revision
-        application = self._loaded.get(id_or_key)
-        if application is None:
-            application = Application.from_document(await self.get_by_name(id_or_key))
-            if revision is not None and revision == self._loaded_revision:
-                self._loaded[id_or_key] = application
-        return application
+
+        async def read() -> Application:
+            return Application.from_document(await self.get_by_name(id_or_key))
+
+        return await self._loaded.load(id_or_key, read)
 
     async def get_by_name(self, id_or_key: str) -> Json:
         """Return the application with this id or key.  Raise NotFound."""

@@ -16,6 +16,7 @@ AREAS = Collection(
     fields={"version": ColumnType.INTEGER, "application": ColumnType.TEXT, "code": ColumnType.TEXT},
     unique=(("application", "code"),),
     search=("code", "name"),
+    has_revision=True,
 )
 
 ATTEMPTS = 10

@@ -17,7 +17,7 @@ from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
 
-KEYS = Collection("api_keys", fields={"version": ColumnType.INTEGER, "user": ColumnType.TEXT})
+KEYS = Collection("api_keys", fields={"version": ColumnType.INTEGER, "user": ColumnType.TEXT}, has_revision=True)
 
 
 class ApiKeyRepository(Repository):

@@ -25,9 +25,10 @@ USERS = Collection(
     },
     unique=(("login",),),
     search=("login", "name"),
+    has_revision=True,
 )
 
-DENYLIST = Collection("spent", fields={"expiresAt": ColumnType.TEXT})
+DENYLIST = Collection("spent", fields={"expiresAt": ColumnType.TEXT}, has_revision=True)
 """Revoked tokens and used captchas by id, until they would have expired anyway; see `auth/denylist.py`."""
 
 

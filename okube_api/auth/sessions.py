@@ -13,6 +13,7 @@ from okube_api.auth.tokens import TOKEN_REFUSED, Signer, Token
 from okube_api.clock import Clock
 from okube_api.errors import Forbidden, Unauthorised
 from okube_api.kit.ids import new_id
+from okube_api.kit.revision_cache import RevisionCache
 from okube_api.settings import Settings
 from okube_api.store.conditions import equal
 from okube_api.store.protocol import Store
@@ -50,8 +51,7 @@ class LoginSessions:
         self.attempts = LoginAttempts(store, clock, secret, self.captcha, settings)
         self.users = UserRepository(store, clock)
         self.keys = ApiKeyRepository(store, clock, self._signer)
-        self._identities: dict[str, Identity] = {}
-        self._identities_revision: str | None = None
+        self._identities = RevisionCache[Identity](store, self.users.collection, KEYS, DENYLIST, most=_MOST_IDENTITIES)
 
     async def log_in(
         self, login: str, password: str, captcha: str | None = None, *, address: str = ""
@@ -92,17 +92,8 @@ class LoginSessions:
             raise Unauthorised(_NO_TOKEN)
         text = text.strip()
         token = self._signer.read(text, self._clock())
-        # Before anything is read: a write to users, API keys or the denylist in between outdates what was read.
-        revision = self._store.revision(self.users.collection, KEYS, DENYLIST)
-        if revision != self._identities_revision or len(self._identities) >= _MOST_IDENTITIES:
-            self._identities.clear()
-            self._identities_revision = revision
-        if (identity := self._identities.get(text)) is not None:
-            return identity
-        identity = await self._load_identity(token)
-        if revision is not None and revision == self._identities_revision:
-            self._identities[text] = identity
-        return identity
+        await self._store.read_revisions()
+        return await self._identities.load(text, lambda: self._load_identity(token))
 
     async def _load_identity(self, token: Token) -> Identity:
         document = await self._store.get(self.users.collection, equal("_id", token.user))

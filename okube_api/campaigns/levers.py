@@ -25,6 +25,7 @@ LEVERS = Collection(
     },
     unique=(("application", "key"),),
     search=("name", "key"),
+    has_revision=True,
 )
 
 OTHER = "other"

@@ -47,6 +47,7 @@ CAMPAIGNS = Collection(
     },
     unique=(("application", "key"),),
     search=("name", "key", "_cachedLeverName", "tags", "provider", "agency", "format"),
+    has_revision=True,
 )
 
 __all__ = ["CAMPAIGNS", "LEVERS", "CampaignRepository"]

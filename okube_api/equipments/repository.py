@@ -18,6 +18,7 @@ EQUIPMENTS = Collection(
     },
     unique=(("application", "key"),),
     search=("name", "key"),
+    has_revision=True,
 )
 
 

@@ -37,6 +37,7 @@ PENDING = DocumentCollection(
         "confirmed": ColumnType.BOOLEAN,
         "announcedAt": ColumnType.TEXT,
     },
+    has_revision=True,
 )
 """One document per invalidation: an application, and the kinds of events whose facts are to be rebuilt.
 
@@ -77,6 +78,7 @@ class Invalidation:
     def __init__(self, ingest: Ingest) -> None:
         self._ingest, self._store = ingest, ingest.store
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by application
+        self._current_at: dict[str, str] = {}  # by application, a revision without invalidations of it
 
     @asynccontextmanager
     async def invalidate(self, application: str, changes: Sequence[ResourceChange]) -> AsyncIterator[None]:
@@ -145,7 +147,13 @@ class Invalidation:
 
     async def is_stale(self, application: str) -> bool:
         """Return whether facts of an application are older than the resources that they depend on."""
-        return await self._store.get(PENDING, equal("application", application)) is not None
+        revision = self._store.revision(PENDING)  # before the read: a write in between outdates what was read
+        if revision is not None and self._current_at.get(application) == revision:
+            return False
+        is_stale = await self._store.get(PENDING, equal("application", application)) is not None
+        if not is_stale and revision is not None:
+            self._current_at[application] = revision
+        return is_stale
 
     async def drain(self, application: str | None = None) -> None:
         """Wait until the rebuilds that have started are done, of one application or of all."""

@@ -58,6 +58,7 @@ POIS = Collection(
         "address.city",
         "address.country",
     ),
+    has_revision=True,
 )
 
 _FINEST_RESOLUTION = 15

@@ -52,6 +52,7 @@ SITES = Collection(
         "address.city",
         "address.country",
     ),
+    has_revision=True,
 )
 
 _PLACE_FIELDS = ("address", "coordinates", "radius", "geometry", "parent", "indoorIndexes", "outdoorIndexes")

@@ -6,7 +6,7 @@ and one partition.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -169,11 +169,23 @@ class Store(Protocol):
     async def delete(self, collection: Collection, where: Condition) -> int:
         """Delete every matching document; return how many there were."""
 
+    def hold_revisions(self) -> AbstractContextManager[None]:
+        """Let `revision` return what `read_revisions` has read, within this context of one request.
+
+        Without effect on a store that no other process can use.
+        """
+
+    async def read_revisions(self) -> None:
+        """Read the revisions of all collections, for the innermost `hold_revisions`; without effect outside of it."""
+
     def revision(self, *collections: Collection) -> str | None:
         """Return a text that changes with every write to one of these collections, before the write returns.
 
-        Return None when the store would need a query for it.  Read the revision before the documents that you cache
-        under it, so that an entry is never older than its revision.
+        It counts writes of other processes until the last `read_revisions`.  None if a query were needed for it:
+        on a store for several processes, outside of `hold_revisions`, after a write of this process since the revisions
+        were read, while a collection is written, and for collections without `has_revision`.
+        Read the revision before the documents that you cache under it, so that an entry is never older than its
+        revision.
         """
 
     # rows

@@ -26,12 +26,15 @@ class Collection:
     unique: groups of fields whose combined values are unique when none is null.  In a TEXTS field each value counts
         by itself: it may be in one document only, and only once in that document.
     search: (dotted) fields whose text `Contains` searches.
+    has_revision: whether its documents are cached while `Store.revision` is the same.  On a store for several
+        processes, each write then takes two more steps.
     """
 
     name: str
     fields: Mapping[str, ColumnType]
     unique: tuple[tuple[str, ...], ...] = ()
     search: tuple[str, ...] = ()
+    has_revision: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from okube_api.errors import Impossible, NotFound
 from okube_api.kit.application import Application
 from okube_api.kit.repository import Repository
 from okube_api.kit.resource_changes import ChangePublisher
+from okube_api.kit.revision_cache import RevisionCache
 from okube_api.kit.validated_repository import Normalize, Updates, ValidatedRepository, drop_nulls, join_names, load_ids
 from okube_api.store.conditions import EVERYTHING, Condition, OneOf, Overlaps, equal
 from okube_api.store.protocol import Store
@@ -32,7 +33,10 @@ STUDIES = Collection(
     },
     unique=(("application", "key"),),
     search=("name", "key", "tags"),
+    has_revision=True,
 )
+
+_MOST_LOADED = 1000  # names of studies
 
 
 class StudyRepository(ValidatedRepository):
@@ -47,6 +51,11 @@ class StudyRepository(ValidatedRepository):
     ) -> None:
         super().__init__(store, clock, changes)
         self._places = {"sites": sites, "pois": pois}
+        self._loaded = RevisionCache[Json](store, self.collection, most=_MOST_LOADED)
+
+    async def load(self, application: str, id_or_key: str) -> Json:
+        """Return what `get` returns, from memory until a study is written; the caller must not change it."""
+        return await self._loaded.load((application, id_or_key), lambda: self.get(application, id_or_key))
 
     async def get(self, application: str, id_or_key: str) -> Json:
         """Return the study of an application with this id or key, also `all`.  Raise NotFound."""

@@ -1,7 +1,7 @@
 """The answer cache, behind the routes and by itself: a cached answer is the answer that would be computed now."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from okube_api.catalogue.kpi import Module
 from okube_api.engine import run
 
 from tests.api.analytics import World, load_world
-from tests.api.server import MovableClock, Server
+from tests.api.server import MovableClock, Server, run_server, share_store
 from tests.by_hand.truth import Detection, Equipment, Place, Study, Truth
 from tests.engine.stores import fill
 
@@ -73,27 +73,23 @@ def record_computed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield applications
 
 
-async def test_a_repeated_question_is_computed_once_if_the_store_has_revisions(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_repeated_question_is_computed_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with record_computed(monkeypatch) as computed:
         first = await ask(world)
         assert first[0]["data"]["all"] == 3
         assert await ask(world) == first
         assert await ask(world) == first
-        assert len(computed) == (1 if world.tenant.server.store == "duckdb" else 3)
+        assert len(computed) == 1
         await ask(world, {"params": [{"kpi": "sessions"}]})
         assert "sessions" in await ask(world, Accept="text/csv")
-        assert len(computed) == (3 if world.tenant.server.store == "duckdb" else 5)
+        assert len(computed) == 3
 
 
-async def test_a_question_asked_by_many_at_once_is_computed_once_if_the_store_has_revisions(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_question_asked_by_many_at_once_is_computed_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with record_computed(monkeypatch) as computed:
         answers = await asyncio.gather(*(ask(world) for _ in range(5)))
         assert [answer[0]["data"]["all"] for answer in answers] == [3] * 5
-        assert len(computed) == (1 if world.tenant.server.store == "duckdb" else 5)
+        assert len(computed) == 1
 
 
 async def test_a_question_asked_after_a_change_does_not_share_the_answer_before_it(
@@ -260,8 +256,6 @@ async def test_repeated_question_reads_no_documents_and_solves_no_dependencies(
     world: World, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await ask(world)
-    if server.services.analytics.answer_cache.revision() is None:  # MongoDB
-        return
 
     def refuse(*args: object, **options: object) -> None:
         raise AssertionError(f"{args} {options}")
@@ -270,3 +264,89 @@ async def test_repeated_question_reads_no_documents_and_solves_no_dependencies(
     for method in ("get", "find"):
         monkeypatch.setattr(server.services.store, method, refuse)
     assert (await ask(world))[0]["data"]["all"] == 3
+
+
+# -- two servers
+
+
+@pytest.fixture(scope="module")
+async def second_server(shared_server: Server) -> AsyncIterator[Server]:
+    """Run another server with memory of its own: on the same database, or over the store that only one can open."""
+    services = shared_server.services
+    run = (
+        share_store(shared_server) if services.store.is_exclusive else run_server("mongo", services.settings.store_url)
+    )
+    async with run as server:
+        yield server
+
+
+@pytest.fixture
+async def second_reader(world: World, second_server: Server) -> httpx.AsyncClient:
+    """Return a client of the other server, which has the answer of `ask` in memory."""
+    client = second_server.client_of(world.tenant.users[Role.READER])
+    with pytest.MonkeyPatch.context() as patch, record_computed(patch) as computed:
+        for _ in range(2):
+            assert (await ask(world, client=client))[0]["data"]["all"] == 3
+        assert len(computed) == 1
+    return client
+
+
+async def test_resources_that_another_server_changes_are_in_the_next_answer(
+    world: World, second_reader: httpx.AsyncClient
+) -> None:
+    editor, site = world.tenant.editor, world.truth.sites[0]
+    for number in range(5):
+        name = f"Site {number}"
+        response = await editor.put(f"{world.tenant.url}/sites/{site.id}", json={"name": name})
+        assert response.status_code == 200, response.text
+        assert (await ask(world, client=second_reader))[1]["data"][site.id]["name"] == name
+    rows = "".join(f"{place.key},Imported {place.key}\n" for place in world.truth.sites)
+    response = await editor.post(
+        f"{world.tenant.url}/sites/import", files={"file": ("sites.csv", f"key,name\n{rows}", "text/csv")}
+    )
+    assert response.json()["updated"] == 2, response.text
+    assert (await ask(world, client=second_reader))[1]["data"][site.id]["name"] == f"Imported {site.key}"
+    assert (await editor.delete(f"{world.tenant.url}/sites/{site.id}")).status_code == 204
+    assert site.id not in (await ask(world, client=second_reader))[1]["data"]
+
+
+async def test_settings_and_studies_that_another_server_changes_are_in_the_next_answer(
+    world: World, second_server: Server
+) -> None:
+    client = second_server.client_of(world.tenant.users[Role.READER])
+    url = f"{world.tenant.url}/studies/study/geo-marketing/analytics?meta=true"
+    body = {"params": [{"kpi": "timespentPerScope", "temporals": False}]}
+    for day in ("2024-01-05", "2024-01-06"):
+        study = {"from": "2024-01-01", "to": day}
+        assert (await world.tenant.editor.put(f"{world.tenant.url}/studies/study", json=study)).status_code == 200
+        assert (await client.post(url, json=body)).json()["meta"]["to"] == day
+    for bands in ([0, 60], [0, 60, 120]):
+        settings = {"settings": {"bands": {"dwell": bands}}}
+        assert (await world.tenant.admin.put(world.tenant.url, json=settings)).status_code == 200
+        bins = (await client.post(url, json=body)).json()["results"][0]["data"]["all"]["bins"]
+        assert len(bins) == len(bands)
+
+
+async def test_rows_that_another_server_writes_are_in_the_next_answer(
+    world: World, second_reader: httpx.AsyncClient
+) -> None:
+    await double_stays(world)
+    assert (await ask(world, client=second_reader))[0]["data"]["all"] == 6
+    await world.tenant.server.services.store.delete_rows(world.tenant.id)
+    assert (await ask(world, client=second_reader))[0]["data"]["all"] == 0
+
+
+async def test_rights_that_another_server_takes_away_end_at_once(
+    world: World, second_reader: httpx.AsyncClient, second_server: Server
+) -> None:
+    url, question = world.tenant.url, f"{world.tenant.url}/presence/analytics"
+    user = world.tenant.users[Role.READER]
+    token = world.tenant.server.issue_token(user)
+    here, there = world.tenant.server.client(token), second_server.client(token)
+    assert (await there.post(question, json=SESSIONS)).status_code == 200
+    assert (await here.post("/auth/logout")).status_code == 204
+    assert (await there.post(question, json=SESSIONS)).status_code == 401
+    assert (await second_reader.post(question, json=SESSIONS)).status_code == 200
+    assert (await world.tenant.admin.delete(f"{url}/users/{user.id}")).status_code == 204
+    assert (await second_reader.post(question, json=SESSIONS)).status_code == 404
+    assert (await second_reader.get(f"{url}/sites")).status_code == 404

@@ -17,9 +17,10 @@ DOCUMENTS = Collection(
     },
     unique=(("application", "key"), ("application", "names")),
     search=("key", "names", "address.city"),
+    has_revision=True,
 )
 
-UNINDEXED = Collection("unindexed", fields={"at": ColumnType.TEXT})
+UNINDEXED = Collection("unindexed", fields={"at": ColumnType.TEXT}, has_revision=True)
 """Has neither unique fields nor a search text."""
 
 STAYS = Table(

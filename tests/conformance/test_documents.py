@@ -77,23 +77,39 @@ async def test_find_returns_some_fields(store: Store, application: str, make_doc
 
 
 async def test_a_revision_changes_with_every_write(store: Store, application: str, make_document: MakeDocument) -> None:
-    first = store.revision(DOCUMENTS, UNINDEXED)
-    if first is None:
-        return  # this store would need a query to know it
-    assert store.revision(UNINDEXED, DOCUMENTS) == first
-    revisions = [first]
-    document = make_document(key="a", version=1)
+    async def read_revision() -> str | None:
+        with store.hold_revisions():
+            await store.read_revisions()
+            revision = store.revision(DOCUMENTS, UNINDEXED)
+            assert store.revision(UNINDEXED, DOCUMENTS) == revision
+            return revision
+
+    revisions = [await read_revision()]
+    document, second, third = (make_document(key=key, version=1) for key in "abc")
     await store.insert(DOCUMENTS, [document])
-    revisions.append(store.revision(DOCUMENTS, UNINDEXED) or "")
+    revisions.append(await read_revision())
+    await store.insert(DOCUMENTS, [second, third])
+    revisions.append(await read_revision())
     await store.replace(DOCUMENTS, equal("_id", document["_id"]), {**document, "version": 2})
-    revisions.append(store.revision(DOCUMENTS, UNINDEXED) or "")
+    revisions.append(await read_revision())
+    await store.write(DOCUMENTS, (), [second, {**third, "version": 2}])
+    revisions.append(await read_revision())
     await store.update(DOCUMENTS, equal("_id", document["_id"]), {"active": True})
-    revisions.append(store.revision(DOCUMENTS, UNINDEXED) or "")
+    revisions.append(await read_revision())
     await store.delete(DOCUMENTS, equal("_id", document["_id"]))
-    revisions.append(store.revision(DOCUMENTS, UNINDEXED) or "")
-    assert len(set(revisions)) == 5
+    revisions.append(await read_revision())
+    assert len({*revisions, None}) == 8
     await store.count(DOCUMENTS, equal("application", application))
-    assert store.revision(DOCUMENTS, UNINDEXED) == revisions[-1]
+    assert await read_revision() == revisions[-1]
+
+
+async def test_a_task_sees_its_own_write_in_the_revision(store: Store, make_document: MakeDocument) -> None:
+    with store.hold_revisions():
+        await store.read_revisions()
+        before = store.revision(DOCUMENTS)
+        assert before is not None
+        await store.insert(DOCUMENTS, [make_document(key="a")])
+        assert store.revision(DOCUMENTS) != before
 
 
 async def test_collections_are_separate(store: Store, application: str, make_document: MakeDocument) -> None:

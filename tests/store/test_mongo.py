@@ -283,7 +283,7 @@ async def test_a_store_closes_while_a_recovery_turns_its_cancellation_into_an_er
 ) -> None:
     recovering = asyncio.Event()
 
-    async def recover(_: object) -> None:
+    async def recover(*_: object) -> None:
         recovering.set()
         try:
             await asyncio.Event().wait()

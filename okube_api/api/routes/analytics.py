@@ -59,6 +59,7 @@ class QuestionRoute(JsonRoute):
     steps before the question is resolved.
     """
 
+    only_reads = True
     ignored_parameters = frozenset({"uplift"})  # of presence, whose devices are no panel; the others know it
 
     async def check_access(self, request: Request) -> None:
@@ -231,7 +232,7 @@ async def load_study(request: Request, access: Access, services: Services, study
     Raise NotFound, also for a study of another application.
     """
     if request.path_params.get("application"):
-        return await services.studies.get(access.application.id, study)
+        return await services.studies.load(access.application.id, study)
     document = await services.studies.get_by_id(study)
     if document["application"] != access.application.id:
         raise NotFound(services.studies.kind, study)

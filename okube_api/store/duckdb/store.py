@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -177,6 +177,13 @@ class DuckStore:
         """Delete every matching document; return how many there were."""
         documents = self._collections[collection.name]
         return await self._write(collection, lambda cursor: documents.delete(cursor, where))
+
+    def hold_revisions(self) -> AbstractContextManager[None]:
+        """Do nothing: all writes are those of this process, so that revisions are always current."""
+        return nullcontext()
+
+    async def read_revisions(self) -> None:
+        """Do nothing."""
 
     def revision(self, *collections: Collection) -> str | None:
         """Return a text that changes with every write to these collections."""

@@ -60,7 +60,8 @@ class MongoReader:
     @property
     def version(self) -> str:
         """Version of the application's rows in this snapshot."""
-        return f"{self._pointers.application} {self._pointers.version}"
+        last_change = self._pointers.last_change or {}  # versions begin again after all rows were deleted
+        return f"{self._pointers.application} {self._pointers.version} {last_change.get('change')}"
 
     def version_of(self, table: Table) -> str:
         """Return the version of the application's rows in one table."""

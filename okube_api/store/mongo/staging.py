@@ -10,7 +10,7 @@ or publishes it if it was committed; this happens at the next start of a process
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any
@@ -38,6 +38,8 @@ _RENEW_S = 0.7
 _RECOVERY_ATTEMPTS = 13
 _BLOCK = 1000
 
+AnnounceWrite = Callable[[str], AbstractAsyncContextManager[None]]
+"""Called with the name of a collection, which is changed inside the context (`Revisions.announce_write`)."""
 GroupedKey = tuple[Any, ...]
 """A unique group and the values of a key in it."""
 
@@ -228,7 +230,7 @@ async def _delete_record(database: Any, write: ObjectId) -> None:
     await database[WRITES].delete_one({"_id": write})
 
 
-async def recover_writes(database: Any) -> bool:
+async def recover_writes(database: Any, announce_write: AnnounceWrite) -> bool:
     """Publish committed writes and roll back abandoned ones; return whether any write is still running."""
     with time_limit(READ_S):
         records = await database[WRITES].find({}).to_list(None)
@@ -237,24 +239,25 @@ async def recover_writes(database: Any) -> bool:
     now = await read_server_time(database)
     has_running = False
     for record in records:
-        if record["state"] == "committed":
-            await publish(database, record["collection"], record["_id"])
-        elif record["state"] == "undone" or record["at"] < now - LEASE:
-            await roll_back(database, record["collection"], record["_id"])
+        is_committed = record["state"] == "committed"
+        if is_committed or record["state"] == "undone" or record["at"] < now - LEASE:
+            complete = publish if is_committed else roll_back
+            async with announce_write(record["collection"]):
+                await complete(database, record["collection"], record["_id"])
         else:
             has_running = True
     return has_running
 
 
-async def await_recovery(database: Any) -> None:
+async def await_recovery(database: Any, announce_write: AnnounceWrite) -> None:
     """Recover writes, and wait until the leases of writes that may belong to dead processes have expired."""
     for _ in range(_RECOVERY_ATTEMPTS):
-        if not await recover_writes(database):
+        if not await recover_writes(database, announce_write):
             return
         await asyncio.sleep(LEASE.total_seconds() / (_RECOVERY_ATTEMPTS - 1))
 
 
-async def collect_garbage(database: Any, collection: str) -> None:
+async def collect_garbage(database: Any, collection: str, announce_write: AnnounceWrite) -> None:
     """Delete staged documents of writes without a record, which arrived after their process had died."""
     stored = database[collection]
     with time_limit(READ_S):
@@ -264,7 +267,8 @@ async def collect_garbage(database: Any, collection: str) -> None:
             await database[WRITES].find({"_id": {"$in": list(writes)}}, {"_id": 1}).to_list(None) if writes else []
         )
     for write in writes - {record["_id"] for record in records}:
-        await roll_back(database, collection, write)
+        async with announce_write(collection):
+            await roll_back(database, collection, write)
 
 
 async def read_server_time(database: Any) -> datetime:

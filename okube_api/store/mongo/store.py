@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from okube_api.store.mongo.errors import READ_S, time_limit
 from okube_api.store.mongo.indexes import create_index, drop_index
 from okube_api.store.mongo.manifests import ADDED, SUPERSEDED, ManifestRepository
 from okube_api.store.mongo.numbers import NumberRegistry
+from okube_api.store.mongo.revisions import Revisions
 from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.staging import BEFORE, await_recovery, collect_garbage, recover_writes
 from okube_api.store.protocol import Change
@@ -74,6 +75,9 @@ class MongoStore:
         self._collections = {
             collection.name: MongoDocuments(collection, self._database) for collection in schema.collections
         }
+        self._revisions = Revisions(
+            self._database, (collection.name for collection in schema.collections if collection.has_revision)
+        )
         self._manifests, self._numbers = ManifestRepository(self._database), NumberRegistry(self._database)
         self._change_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._maintenance: asyncio.Task[None] | None = None
@@ -91,9 +95,11 @@ class MongoStore:
         await self._create_table_indexes()
         await self._manifests.create_indexes()
         await create_index(self._database[BEFORE], [("write", 1)], "write")
-        await await_recovery(self._database)
+        await self._revisions.create()
+        await self._revisions.remove_dead_writers()
+        await await_recovery(self._database, self._revisions.announce_write)
         for name in self._collections:
-            await collect_garbage(self._database, name)
+            await collect_garbage(self._database, name, self._revisions.announce_write)
         await self._collect_row_garbage()
         if self._maintenance is None:
             self._maintenance = asyncio.create_task(self._maintain())
@@ -129,8 +135,9 @@ class MongoStore:
             await asyncio.sleep(_RECOVERY_INTERVAL_S)
             recoveries += 1
             with suppress(StoreError, PyMongoError):
-                await recover_writes(self._database)
+                await recover_writes(self._database, self._revisions.announce_write)
                 if recoveries % _RECOVERIES_PER_COLLECTION == 0:
+                    await self._revisions.remove_dead_writers()
                     await self._collect_row_garbage()
 
     async def _collect_row_garbage(self) -> None:
@@ -191,29 +198,42 @@ class MongoStore:
 
     async def insert(self, collection: Collection, documents: Sequence[Json]) -> None:
         """Insert documents."""
-        await self._collections[collection.name].write(documents, ())
+        async with self._revisions.announce_write(collection.name):
+            await self._collections[collection.name].write(documents, ())
 
     async def replace(self, collection: Collection, where: Condition, document: Json) -> bool:
         """Replace the matching document of the same `_id`; return False when none matches."""
-        return await self._collections[collection.name].replace(where, document)
+        async with self._revisions.announce_write(collection.name):
+            return await self._collections[collection.name].replace(where, document)
 
     async def write(
         self, collection: Collection, inserts: Sequence[Json], replaces: Sequence[Json], *, versioned: bool = False
     ) -> None:
         """Insert and replace documents together."""
-        await self._collections[collection.name].write(inserts, replaces, versioned=versioned)
+        async with self._revisions.announce_write(collection.name):
+            await self._collections[collection.name].write(inserts, replaces, versioned=versioned)
 
     async def update(self, collection: Collection, where: Condition, changes: Mapping[str, Any]) -> int:
         """Set fields of every matching document; return how many matched."""
-        return await self._collections[collection.name].update(where, changes)
+        async with self._revisions.announce_write(collection.name):
+            return await self._collections[collection.name].update(where, changes)
 
     async def delete(self, collection: Collection, where: Condition) -> int:
         """Delete every matching document; return how many there were."""
-        return await self._collections[collection.name].delete(where)
+        async with self._revisions.announce_write(collection.name):
+            return await self._collections[collection.name].delete(where)
 
-    def revision(self, *collections: Collection) -> str | None:  # noqa: ARG002 - the same for any collections
-        """Return None: other processes write too, so only the database knows."""
-        return None
+    def hold_revisions(self) -> AbstractContextManager[None]:
+        """Let `revision` return what `read_revisions` has read within this context."""
+        return self._revisions.hold()
+
+    async def read_revisions(self) -> None:
+        """Read the revisions of all collections in one step, if the caller is within `hold_revisions`."""
+        await self._revisions.read()
+
+    def revision(self, *collections: Collection) -> str | None:
+        """Return the revision that was read last, None outside of `hold_revisions`: other processes write, too."""
+        return self._revisions.get(collection.name for collection in collections)
 
     # -- rows
 
@@ -221,8 +241,8 @@ class MongoStore:
     async def open_reader(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AsyncIterator[MongoReader]:
-        """Open a reader of the manifests that are current now."""
-        pointers = await self._manifests.load(application)
+        """Open a reader of the manifests that are current now, or were at the first reader of the request."""
+        pointers = await self._revisions.load_once(application, lambda: self._manifests.load(application))
         yield MongoReader(
             self._database,
             self._manifests,
@@ -282,6 +302,7 @@ def _build_client(url: str, **options: Any) -> Any:
         url,
         connect=False,
         w="majority",
+        readPreference="primary",  # a secondary may have the revision of a document without the document
         serverSelectionTimeoutMS=_SELECTION_MS,
         connectTimeoutMS=_CONNECT_MS,
         appname="okube-api",
