@@ -44,15 +44,16 @@ export function FileSteps({ file, onStep, addFiles, further }: Props) {
   const [memory, setMemory] = useState<"unread" | "used" | "declined">("unread");
   const [tried, setTried] = useState<string | null>(null);
   const sending = useSending(key, file);
-  const head = useRef<Promise<FileHead>>();
+  const head = useRef<FileHead>();
+  const readable = useRef<Choices>(); // the last choices by which the file could be read
   const fields = useRef<string[]>([]);
 
   const remote = useRemote<Loading>(JSON.stringify([key, choices]), async (signal) => {
-    head.current ??= readHead(file);
-    const loadedHead = await head.current;
-    return { head: loadedHead, preview: await requestPreview(key, loadedHead, choices, fields.current, signal) };
+    head.current ??= await readHead(file);
+    return { head: head.current, preview: await requestPreview(key, head.current, choices, fields.current, signal) };
   });
   const preview = remote.data?.preview;
+  if (preview && !remote.isLoading) readable.current = choices;
   fields.current = preview?.fields.map(({ name }) => name) ?? fields.current;
 
   const { step } = sending.state;
@@ -110,6 +111,21 @@ export function FileSteps({ file, onStep, addFiles, further }: Props) {
 
   if (sending.state.step !== "none" && options && preview)
     return <SendResult sending={sending} file={file} options={options} addFiles={addFiles} further={further} />;
+  if (remote.error && readable.current && readable.current !== choices)
+    return (
+      <section class="card stack">
+        <ErrorNotice error={remote.error} onRetry={remote.reload} />
+        <div class="row">
+          <Button
+            onClick={() => {
+              setChoices(readable.current ?? {});
+            }}
+          >
+            {texts.data.undo}
+          </Button>
+        </div>
+      </section>
+    );
   return (
     <Loaded remote={remote} height={480}>
       {() => {

@@ -4,7 +4,7 @@ import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
-const INSTANT = /^\d{4}-\d{2}-\d{2}T.*Z$/;
+const INSTANT = /^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:\d{2})$/;
 
 /** Return a function that shows a value as the server read it: days in words, so that a wrong order is noticed. */
 export function useCellFormat(): (value: unknown, type?: string) => string {
