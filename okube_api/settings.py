@@ -123,8 +123,8 @@ class Settings(BaseSettings):
     )
     invitation_url: str | None = Field(
         None,
-        description="Address in the mail of an invitation: of the explorer, `https://okube.example/login#invitation={token}`; "
-        "if absent, the mail has the token.",
+        description="Address in the mail of an invitation: of the explorer, "
+        "`https://okube.example/login#invitation={token}`; if absent, the mail has the token.",
     )
     rate_limit: Rate = Field(
         None, description="Maximum rate of requests per user or API key, such as `600/minute`; no limit if absent."

@@ -173,7 +173,7 @@ test("create a POI with the map, and change its radius there", async ({ page }) 
   await page.getByLabel("Name *", { exact: true }).first().fill(name);
   const map = page.getByRole("region", { name: "Map of the place" });
   await expect(map.locator("canvas")).toBeVisible();
-  await page.waitForTimeout(1000); // the map moves to the places that are known
+  await settle(page); // the map moves to the places that are known
   await map.click({ position: { x: 200, y: 150 } });
   await expect(page.getByLabel("Latitude")).not.toHaveValue("");
   const grip = map.getByTitle("Radius");
@@ -234,7 +234,7 @@ test.describe("a reader", () => {
     await page.goto(`/a/${APPLICATION}/manage/users`);
     await page.getByRole("link", { name: "Invite a user" }).click();
     await page.getByLabel("E-mail address").fill(login);
-    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("button", { name: "Invite" }).click();
     const dialog = page.getByRole("dialog");
     const link = await dialog.getByLabel("Link of the invitation").inputValue();
     expect(link).toContain("/login#invitation=");

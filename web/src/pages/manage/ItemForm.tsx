@@ -162,7 +162,7 @@ export function ItemForm({ section, place, stored, isReadOnly, isCreated, onSave
         <div class="manage-actions no-print">
           {canChange ? (
             <Button kind="main" type="submit" disabled={isBusy || (current !== null && !draft.hasChanges)}>
-              {current ? common.save : manage.create}
+              {current ? common.save : section.name === "users" ? manage.invite : manage.create}
             </Button>
           ) : null}
           {canChange && draft.hasChanges ? (

@@ -90,6 +90,7 @@ const siteMore: FieldsOf<Schemas["SiteCreate"]> = [
 ];
 const siteRare: FieldsOf<Schemas["SiteCreate"]> = [
   { name: "keys", kind: listKind() },
+  { name: "parent", kind: textKind(), isOffline: true },
   { name: "deliveryContact", kind: contact, isWide: true },
   { name: "geometry", kind: geometryKind, isWide: true, isOffline: true },
 ];
@@ -112,6 +113,7 @@ const poiMore: FieldsOf<Schemas["PoiCreate"]> = [
   { name: "timezone", kind: timezone },
 ];
 const poiRare: FieldsOf<Schemas["PoiCreate"]> = [
+  { name: "parent", kind: textKind() },
   { name: "address", kind: address, isWide: true },
   { name: "geometry", kind: geometryKind, isWide: true },
 ];
@@ -124,6 +126,7 @@ const campaigns: FieldsOf<Schemas["CampaignUpdate"]> = [
   { name: "provider", kind: textKind({ source: "campaigns.provider" }) },
   { name: "agency", kind: textKind({ source: "campaigns.agency" }) },
   { name: "format", kind: textKind({ source: "campaigns.format" }) },
+  { name: "tags", kind: listKind("campaigns.tags"), isForStored: true },
   { name: "description", kind: textKind({ isLong: true }), isWide: true },
 ];
 const campaignCosts: FieldsOf<Schemas["CampaignUpdate"]> = [
@@ -177,6 +180,7 @@ const studies: FieldsOf<Schemas["StudyUpdate"]> = [
   { name: "key", kind: textKind(), isRequired: true },
   { name: "from", kind: dayKind },
   { name: "to", kind: dayKind },
+  { name: "tags", kind: listKind(), isForStored: true },
   { name: "description", kind: textKind({ isLong: true }), isWide: true },
 ];
 const studyPlaces: FieldsOf<Schemas["StudyUpdate"]> = [
