@@ -15,7 +15,6 @@ interface ResourceTypes {
   levers: Schemas["LeverAnswer"];
   studies: Schemas["StudyAnswer"];
   areas: Schemas["AreaAnswer"];
-  equipments: Schemas["EquipmentAnswer"];
 }
 export type ResourceKind = keyof ResourceTypes;
 export type Resource<Kind extends ResourceKind> = ResourceTypes[Kind];

@@ -777,6 +777,7 @@ export const en = {
     whatIsIt: "What it is",
     kind: "Kind",
     kindGuessed: "guessed",
+    kindUnknown: "This file looks like none of the kinds: is it a table with one row for each visit, purchase, shop …?",
     kindUncertain: (names: string) => `It could also be: ${names}`,
     kindGroups: {
       resources: "Your shops and plans",
@@ -931,17 +932,18 @@ export const en = {
     first: {
       sites: "Bring your sites first",
       campaigns: "Bring your campaigns first",
-      equipments: "Create the equipment first",
     },
     firstText: {
       sites: (kind: string) =>
         `${kind} name the site they happened in, and this application has no sites yet. Without them the server rejects every row.`,
       campaigns: (kind: string) =>
         `${kind} name their campaign, and this application has no campaigns yet. Without them the server rejects every row.`,
-      equipments: (kind: string) =>
-        `${kind} name the equipment that made them, and this application has none yet. Without it the server rejects every row.`,
     },
-    firstPings: "Stays are found where positions are at a site, and this application has no sites yet.",
+    firstTexts: {
+      pings: "Stays are found where positions are at a site, and this application has no sites yet.",
+      detections:
+        "Detections name the equipment that made them. Equipment is at a site, and this application has no sites yet.",
+    } as Record<string, string>,
     batches: "Files of events",
     batchesHint: "Sites, points of interest, campaigns and studies are under Manage.",
     noBatches: "No events have been sent yet.",

@@ -930,6 +930,8 @@ export const fr: Texts = {
     whatIsIt: "Ce que c'est",
     kind: "Contenu",
     kindGuessed: "deviné",
+    kindUnknown:
+      "Ce fichier ne ressemble à aucun contenu connu : est-ce un tableau avec une ligne par visite, achat, magasin… ?",
     kindUncertain: (names) => `Ce pourrait aussi être : ${names}`,
     kindGroups: {
       resources: "Vos magasins et vos plans",
@@ -1088,17 +1090,18 @@ export const fr: Texts = {
     first: {
       sites: "Apportez d'abord vos sites",
       campaigns: "Apportez d'abord vos campagnes",
-      equipments: "Créez d'abord les équipements",
     },
     firstText: {
       sites: (kind) =>
         `${kind} : chaque ligne nomme son site, et cette application n'en a pas encore. Sans eux, le serveur rejette toutes les lignes.`,
       campaigns: (kind) =>
         `${kind} : chaque ligne nomme sa campagne, et cette application n'en a pas encore. Sans elles, le serveur rejette toutes les lignes.`,
-      equipments: (kind) =>
-        `${kind} : chaque ligne nomme son équipement, et cette application n'en a pas encore. Sans eux, le serveur rejette toutes les lignes.`,
     },
-    firstPings: "Les séjours sont déduits des positions sur un site, et cette application n'a pas encore de sites.",
+    firstTexts: {
+      pings: "Les séjours sont déduits des positions sur un site, et cette application n'a pas encore de sites.",
+      detections:
+        "Chaque détection nomme son équipement. Un équipement est sur un site, et cette application n'en a pas encore.",
+    },
     batches: "Fichiers d'événements",
     batchesHint: "Sites, points d'intérêt, campagnes et études sont sous Gestion.",
     noBatches: "Aucun événement n'a encore été envoyé.",

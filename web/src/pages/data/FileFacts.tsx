@@ -58,6 +58,7 @@ export function FileFacts({
         </Field>
         <div>
           <p>{data.kindHints[preview.kind]}</p>
+          {isGuessed && best < LEAST_SCORE ? <p class="hint">{data.kindUnknown}</p> : null}
           {alternatives.length ? (
             <p class="row hint">
               {data.kindUncertain("")}

@@ -151,7 +151,9 @@ export function FileSteps({ file, onStep, addFiles, further }: Props) {
             <FirstThings kind={preview.kind} addFiles={addFiles} />
             <section class="card" aria-labelledby="step-rows">
               <div class="card-head">
-                <h3 id="step-rows">{texts.data.firstRows(preview.rows.length)}</h3>
+                <h3 id="step-rows">
+                  {preview.rows.length ? texts.data.firstRows(preview.rows.length) : texts.data.rows}
+                </h3>
               </div>
               <PreviewTable preview={preview} mapping={options} />
             </section>

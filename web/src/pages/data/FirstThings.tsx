@@ -24,12 +24,10 @@ export function FirstThings({ kind, addFiles }: { kind: string; addFiles: (files
   return (
     <Notice kind="warning">
       <p>
-        <strong>{data.first[resource]}.</strong> {kind === "pings" ? data.firstPings : data.firstText[resource](name)}
+        <strong>{data.first[resource]}.</strong> {data.firstTexts[kind] ?? data.firstText[resource](name)}
       </p>
       <div class="row notice-actions">
-        {resource === "equipments" ? null : (
-          <FileButton label={data.bringKind(data.kinds[resource] ?? resource)} onFiles={addFiles} />
-        )}
+        <FileButton label={data.bringKind(data.kinds[resource] ?? resource)} onFiles={addFiles} />
         <Link class="button button-plain" href={pagePath(key, `manage/${resource}`)}>
           {data.manageKind(data.manageNames[resource] ?? resource)}
         </Link>

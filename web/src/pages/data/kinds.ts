@@ -34,13 +34,13 @@ export function isTable(kind: string): boolean {
 }
 
 /** Resources that events name, so that they must be there before. */
-export type NeededResource = "sites" | "campaigns" | "equipments";
+export type NeededResource = "sites" | "campaigns";
 const NEEDS: Partial<Record<string, NeededResource>> = {
   visits: "sites",
   purchases: "sites",
   stays: "sites",
   pings: "sites",
-  detections: "equipments",
+  detections: "sites", // its equipment is at one
   deliveries: "campaigns",
   touches: "campaigns",
 };
