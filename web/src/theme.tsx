@@ -35,6 +35,21 @@ export function ThemeProvider({ children }: { children: ComponentChildren }) {
     };
   }, []);
 
+  useEffect(() => {
+    const lighten = () => {
+      document.documentElement.dataset["theme"] = "light"; // light texts are not readable on paper
+    };
+    const restore = () => {
+      document.documentElement.dataset["theme"] = isDark ? "dark" : "light";
+    };
+    addEventListener("beforeprint", lighten, true); // before plots read their colours
+    addEventListener("afterprint", restore, true);
+    return () => {
+      removeEventListener("beforeprint", lighten, true);
+      removeEventListener("afterprint", restore, true);
+    };
+  }, [isDark]);
+
   const value = useMemo<ThemeState>(
     () => ({
       choice,

@@ -14,6 +14,8 @@ import { readTheme } from "./theme";
 
 import "./plots.css";
 
+const PRINTED_WIDTH = 640; // pixels of a card on A4, within its borders
+
 interface Props {
   spec: PlotSpec;
   height?: number;
@@ -154,6 +156,30 @@ function Canvas({
       notMerge: true,
     });
   }, [spec, formats, texts, isDark, width]);
+
+  useEffect(() => {
+    let paper: HTMLCanvasElement | undefined;
+    const removePaper = () => {
+      paper?.remove();
+    };
+    const addPaper = () => {
+      removePaper();
+      const size = { width: PRINTED_WIDTH, height, devicePixelRatio: 1 };
+      const drawn = echarts.init(document.createElement("div"), null, { renderer: "canvas", ...size });
+      drawn.setOption(plotOptions(spec, { formats, texts: texts.plots, theme: readTheme(), width: PRINTED_WIDTH }));
+      paper = drawn.renderToCanvas({ pixelRatio: 3 }); // one canvas: of several layers, only the last is printed
+      paper.classList.add("plot-paper");
+      holder.current?.append(paper);
+      drawn.dispose();
+    };
+    addEventListener("beforeprint", addPaper);
+    addEventListener("afterprint", removePaper);
+    return () => {
+      removePaper();
+      removeEventListener("beforeprint", addPaper);
+      removeEventListener("afterprint", removePaper);
+    };
+  }, [spec, formats, texts, height]);
 
   return <div ref={holder} class="plot-canvas" style={{ height: `${height}px` }} role="img" aria-label={label} />;
 }
