@@ -42,9 +42,10 @@ describe("short values have three significant digits", () => {
 
 it("signs changes, and gives those of rates in points", () => {
   expect(english.change(0.1234, "relative")).toBe("+12.3%");
-  expect(english.change(-0.5, "relative")).toMatch(/^[-−]50%$/);
-  expect(english.change(0, "relative")).toBe("0%");
+  expect(english.change(-0.5, "relative")).toMatch(/^[-−]50\.0%$/);
+  expect(english.change(0, "relative")).toBe("0.0%");
   expect(english.change(0.0123, "difference")).toBe("+1.23");
+  expect(english.change(0.34689, "difference")).toBe("+34.7");
   expect(english.change(null, "relative")).toBe("–");
 });
 

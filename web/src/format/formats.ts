@@ -30,6 +30,8 @@ export interface Formats {
   /** An instant in a time zone. */
   instant: (instant: string, timezone?: string) => string;
   count: (value: number) => string;
+  /** A number with two digits of its fraction, for columns in which some have one. */
+  fraction: (value: number) => string;
   bytes: (value: number) => string;
   list: (items: string[]) => string;
 }
@@ -57,14 +59,25 @@ function exactDuration(seconds: number, number: Intl.NumberFormat): string {
 export function makeFormats(locale: string): Formats {
   const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
   const compact = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, notation: "compact" });
-  const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 2 });
+  const percent = new Intl.NumberFormat(locale, {
+    style: "percent",
+    minimumFractionDigits: 2,
+    maximumFractionDigits: 2,
+  });
   const shortPercent = new Intl.NumberFormat(locale, { style: "percent", maximumSignificantDigits: 3 });
   const signedPercent = new Intl.NumberFormat(locale, {
     style: "percent",
+    minimumFractionDigits: 1, // numbers of a column are read by their digits
     maximumFractionDigits: 1,
     signDisplay: "exceptZero",
   });
-  const signedPoints = new Intl.NumberFormat(locale, { maximumFractionDigits: 2, signDisplay: "exceptZero" });
+  const signedPoints = new Intl.NumberFormat(locale, {
+    maximumFractionDigits: 2,
+    maximumSignificantDigits: 3,
+    roundingPriority: "lessPrecision",
+    signDisplay: "exceptZero",
+  });
+  const parts = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   const money = new Map<string, [Intl.NumberFormat, Intl.NumberFormat]>();
   const dates = (options: Intl.DateTimeFormatOptions) =>
     new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...options });
@@ -154,6 +167,7 @@ export function makeFormats(locale: string): Formats {
         ...(timezone ? { timeZone: timezone } : {}),
       }).format(Date.parse(instant)),
     count: (value) => number.format(value),
+    fraction: (value) => parts.format(value),
     bytes: (value) => {
       const [divisor, unit] =
         value < 1e3

@@ -263,7 +263,9 @@ function heatOptions(spec: HeatPlot, { formats, theme, texts, width }: Context):
       itemWidth: 12,
       inRange: { color: theme.sequence },
       text: [
-        `${texts.most} ${formats.short(most, spec.unit, spec.currency)}`,
+        values.some((value) => value > most)
+          ? texts.orMore(formats.short(most, spec.unit, spec.currency))
+          : `${texts.most} ${formats.short(most, spec.unit, spec.currency)}`,
         `${formats.short(least, spec.unit, spec.currency)} ${texts.least}`,
       ],
       textStyle: { color: theme.muted },

@@ -34,13 +34,16 @@ export function CampaignTable<Row extends CampaignRow>(props: Props<Row>) {
     hasBar = false,
   ): Column<Row> {
     const highest = hasBar ? most((row) => row[id]) : 0;
+    const hasFractions = unit === "n" && [...rows, total].some((row) => !Number.isInteger(row[id] ?? 0)); // of credits
+    const format = (value: number | null) =>
+      hasFractions && value !== null ? formats.fraction(value) : formats.exact(value, unit, currency);
     return {
       id,
       title: titles[id],
       isNumber: true,
       sortBy: (row) => row[id],
-      cell: (row) => formats.exact(row[id], unit, currency),
-      foot: formats.exact(total[id], unit, currency),
+      cell: (row) => format(row[id]),
+      foot: format(total[id]),
       ...(highest > 0 ? { bar: (row: Row) => (row[id] ?? 0) / highest } : {}),
     };
   }

@@ -29,7 +29,7 @@ export function ControlComparison({ comparison }: { comparison: ControlLeaf | un
   const { control: words } = texts.campaigns;
   if (!comparison?.exposed.users) return <p class="muted">{words.nobody}</p>;
   const { exposed, control, lift, incrementalVisitors, ci95, significant } = comparison;
-  const share = (rate: number | null) => formats.exact(rate, "1");
+  const share = (rate: number | null) => (rate === null ? formats.exact(null, "1") : formats.share(rate));
   const count = (value: number | null) => formats.exact(value, "n");
   const exposedText = words.exposed(count(exposed.users), count(exposed.visitors), share(exposed.rate));
   if (!control?.users)
@@ -56,7 +56,10 @@ export function ControlComparison({ comparison }: { comparison: ControlLeaf | un
       ) : null}
       <p class="muted">
         {low && high ? words.interval(low, high) : words.noInterval}{" "}
-        {incrementalVisitors !== null ? words.additional(count(Math.round(incrementalVisitors))) : ""} {words.counted}
+        {incrementalVisitors !== null
+          ? (incrementalVisitors < 0 ? words.fewer : words.additional)(count(Math.abs(Math.round(incrementalVisitors))))
+          : ""}{" "}
+        {words.counted}
       </p>
     </div>
   );

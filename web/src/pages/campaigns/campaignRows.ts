@@ -58,11 +58,16 @@ function add(left: number | null, right: number | null): number | null {
   return left === null && right === null ? null : (left ?? 0) + (right ?? 0);
 }
 
+/** Return the cost per visit; null without costs, as of a campaign that has ended and still leads to visits. */
+export function costPerVisit(cost: number | null, visits: number | null): number | null {
+  return cost && visits ? cost / visits : null;
+}
+
 /**
  * Return a row from the leaves of the three KPIs.
  *
- * Credits of offline and online visits are about different visits, so that they add up; what has none is not in the answer. The cost per visit is the ratio of
- * sums.
+ * Credits of offline and online visits are about different visits, so that they add up; what has none is not in the
+ * answer. The cost per visit is the ratio of sums.
  */
 function makeRow(
   names: Pick<CampaignRow, "id" | "key" | "name">,
@@ -86,7 +91,7 @@ function makeRow(
     cost,
     visits,
     credits,
-    costPerVisit: cost !== null && visits ? cost / visits : null,
+    costPerVisit: costPerVisit(cost, visits),
     revenue: readField(performance, "revenues"),
     roi: readField(performance, "roi"),
   };
@@ -111,8 +116,8 @@ export function readCampaignRows(
   const whole = makeRow({ id: "", key: "", name: wholeName }, wholePerformance, wholeOffline, wholeOnline, model);
   // under a filter on campaigns a model has their part of the visits only, and the KPI is about all visits they led to
   const isWholeCredited = whole.visits === whole.credits.participation;
-  const costPerVisit = isWholeCredited ? readField(wholePerformance, "costByVisit") : whole.costPerVisit;
-  return { rows, total: { ...whole, costPerVisit } };
+  const wholeCostPerVisit = isWholeCredited ? readField(wholePerformance, "costByVisit") : whole.costPerVisit;
+  return { rows, total: { ...whole, costPerVisit: wholeCostPerVisit } };
 }
 
 /** A campaign's row with what is known of the campaign. */

@@ -123,7 +123,7 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
               <Ranking
                 caption={texts.overview.byOf(name, filterName(grouping.name, texts.filters))}
                 head={filterName(grouping.name, texts.filters)}
-                rows={readRows(answer, grouping.name, options)}
+                rows={readRows(answer, grouping.name, { ...options, unknownName: texts.overview.notGiven })}
                 figure={figure}
                 filter={grouping.name}
                 sort={sort}
