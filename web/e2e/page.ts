@@ -1,6 +1,6 @@
 /** What the browser tests share: a logged-in page that fails on errors and on requests to other servers. */
 import AxeBuilder from "@axe-core/playwright";
-import { test as base, expect, type Page } from "@playwright/test";
+import { test as base, expect, type BrowserContext, type Page, request } from "@playwright/test";
 
 export const LOGIN = "demo@okube.example";
 export const PASSWORD = process.env["OKUBE_TEST_PASSWORD"] ?? "a-password-of-the-tests";
@@ -14,10 +14,27 @@ interface Fixtures {
   expectedFailures: string[];
 }
 
-export const test = base.extend<Fixtures>({
+type Cookies = Awaited<ReturnType<BrowserContext["cookies"]>>;
+
+export const test = base.extend<Fixtures, { cookies: Cookies }>({
+  /** One login for all tests of a worker: the server limits logins. */
+  cookies: [
+    async ({}, provide, workerInfo) => {
+      const baseURL = workerInfo.project.use.baseURL ?? "";
+      const client = await request.newContext({ baseURL });
+      const answer = await client.post("/auth/login", {
+        data: { login: LOGIN, password: PASSWORD, setCookie: true },
+        headers: { Origin: baseURL },
+      });
+      expect(answer.status()).toBe(200);
+      await provide((await client.storageState()).cookies);
+      await client.dispose();
+    },
+    { scope: "worker" },
+  ],
   isLoggedIn: [true, { option: true }],
   expectedFailures: [[], { option: true }],
-  page: async ({ page, baseURL, isLoggedIn, expectedFailures }, provide) => {
+  page: async ({ page, baseURL, isLoggedIn, expectedFailures, cookies }, provide) => {
     const faults: string[] = [];
     const origin = baseURL ?? "";
     page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
@@ -33,13 +50,7 @@ export const test = base.extend<Fixtures>({
       const isExpected = expectedFailures.some((part) => response.url().includes(part));
       if (response.status() >= 400 && !isExpected) faults.push(`${response.status()}: ${response.url()}`);
     });
-    if (isLoggedIn) {
-      const answer = await page.request.post("/auth/login", {
-        data: { login: LOGIN, password: PASSWORD, setCookie: true },
-        headers: { Origin: origin },
-      });
-      expect(answer.status()).toBe(200);
-    }
+    if (isLoggedIn) await page.context().addCookies(cookies);
     await provide(page);
     expect(faults).toEqual([]);
   },
