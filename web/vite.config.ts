@@ -17,6 +17,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 1200,
     assetsInlineLimit: 0, // the policy of the page allows no data: scripts or fonts
     modulePreload: { polyfill: false },
+    license: { fileName: "assets/licenses.md" },
   },
   server: { proxy: Object.fromEntries(API.map((name) => [`/${name}`, { target: SERVER }])) },
   test: { environment: "jsdom", include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
