@@ -30,6 +30,12 @@ const test = base.extend<object, { server: EmptyServer }>({
     },
     { scope: "worker" },
   ],
+  cookies: [
+    async ({}, provide) => {
+      await provide([]); // of no login to the demonstration
+    },
+    { scope: "worker" },
+  ],
   baseURL: async ({ server }, provide) => {
     await provide(server.url);
   },
