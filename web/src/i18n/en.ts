@@ -80,6 +80,7 @@ export const en = {
   },
   frame: {
     application: "Application",
+    applications: "Your applications",
     pages: "Pages",
     overview: "Overview",
     explore: "Explore",
@@ -238,6 +239,7 @@ export const en = {
     limitTo: (name: string) => `Show only ${name}`,
     moreRows: (count: number) => `Show ${count} more`,
     notGiven: "Not given",
+    cancelled: "You have cancelled the question, so that figures are missing.",
     tagsOverlap: "A site with several tags counts under each of them.",
     hours: "Hours of the week",
     hoursOf: (figure: string) => `${figure} by weekday and hour`,
