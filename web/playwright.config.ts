@@ -39,7 +39,7 @@ export default defineConfig({
         webServer: {
           command: `../.venv/bin/okube-api demo --port ${PORT} --folder ../build/web-demo`,
           url: `${URL}/health/ready`,
-          env: { OKUBE_DEMO_PASSWORD: "a-password-of-the-tests", OKUBE_TRUSTED_PROXIES: "127.0.0.1" },
+          env: { OKUBE_DEMO_PASSWORD: "a-password-of-the-tests", OKUBE_TRUSTED_PROXIES: "127.0.0.1", FORCE_COLOR: "" },
           timeout: 180_000,
           reuseExistingServer: false,
         },
