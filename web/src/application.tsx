@@ -1,14 +1,19 @@
 /** The application that is open: its settings, the user's role, its period and comparison. */
 import { type ComponentChildren, createContext } from "preact";
 import { useContext, useMemo, useRef } from "preact/hooks";
+import { Link } from "wouter-preact";
 
 import { api, type Schemas } from "~/api/client";
+import type { ApiError } from "~/api/errors";
 import type { Days, Question } from "~/api/questions";
 import { useRemote } from "~/api/useRemote";
+import { useLanguage } from "~/i18n/language";
 import { type Role, useSession } from "~/session";
-import { useFrameState } from "~/state/location";
+import { pagePath, useFrameState } from "~/state/location";
 import { presetDays, readToday } from "~/state/period";
+import { Button } from "~/ui/Button";
 import { Loaded } from "~/ui/Loading";
+import { ErrorNotice } from "~/ui/Notice";
 
 export type ApplicationAnswer = Schemas["ApplicationAnswer"];
 
@@ -69,10 +74,37 @@ export function ApplicationProvider({ name, children }: { name: string; children
       reload: reload.current,
     };
   }, [settings, me, period, comparison]);
+  if (remote.error) return <ApplicationError error={remote.error} onRetry={remote.reload} />;
   return (
     <Loaded remote={remote} height={480}>
       {() => <Context.Provider value={value}>{value ? children : null}</Context.Provider>}
     </Loaded>
+  );
+}
+
+/** Why the application cannot be opened, with the others that can. */
+function ApplicationError({ error, onRetry }: { error: ApiError; onRetry: () => void }) {
+  const { texts } = useLanguage();
+  const { me, logOut } = useSession();
+  return (
+    <main class="notice-page stack">
+      <ErrorNotice error={error} onRetry={onRetry} />
+      {me?.applications.length ? (
+        <nav aria-label={texts.frame.applications}>
+          <h1>{texts.frame.applications}</h1>
+          <ul>
+            {me.applications.map((one) => (
+              <li key={one._id}>
+                <Link href={pagePath(one.key ?? one._id, "overview")}>{one.name}</Link>
+              </li>
+            ))}
+          </ul>
+        </nav>
+      ) : null}
+      <p>
+        <Button onClick={() => void logOut()}>{texts.frame.logOut}</Button>
+      </p>
+    </main>
   );
 }
 

@@ -4,6 +4,7 @@ import { useCallback, useContext, useEffect, useMemo, useState } from "preact/ho
 
 import { api, onSignedOut, type Schemas, setApiKey } from "~/api/client";
 import { ApiError } from "~/api/errors";
+import { ErrorNotice } from "~/ui/Notice";
 
 export type Me = Schemas["Me"];
 export type Role = "reader" | "editor" | "admin";
@@ -30,10 +31,19 @@ async function readMe(): Promise<Me> {
 export function SessionProvider({ children }: { children: ComponentChildren }) {
   const [me, setMe] = useState<Me | null | undefined>(undefined);
   const [hasEnded, setEnded] = useState(false);
+  const [failure, setFailure] = useState<ApiError | null>(null); // of the first request
 
   const reload = useCallback(async () => {
     setMe(await readMe());
   }, []);
+
+  const start = useCallback(() => {
+    setFailure(null);
+    reload().catch((error: unknown) => {
+      if (error instanceof ApiError && (error.status === 0 || error.status >= 500)) setFailure(error);
+      else setMe(null);
+    });
+  }, [reload]);
 
   useEffect(() => {
     onSignedOut(() => {
@@ -43,10 +53,8 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
         return null;
       });
     });
-    reload().catch(() => {
-      setMe(null);
-    });
-  }, [reload]);
+    start();
+  }, [start]);
 
   const value = useMemo<Session>(
     () => ({
@@ -83,6 +91,12 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
     }),
     [me, hasEnded, reload],
   );
+  if (failure)
+    return (
+      <main class="notice-page">
+        <ErrorNotice error={failure} onRetry={start} />
+      </main>
+    );
   return <Context.Provider value={value}>{children}</Context.Provider>;
 }
 

@@ -81,7 +81,7 @@ export function useRemote<T>(
     isSlow: isSlow && state.isLoading,
     cancel: () => {
       controller.current?.abort();
-      setState((former) => ({ ...former, isLoading: false }));
+      setState({ key, isLoading: false }); // without the former answer, which is about something else
     },
     reload: () => {
       setRound((former) => former + 1);

@@ -23,7 +23,7 @@ export function OverviewPage() {
   const { days } = useApplication();
   const [params] = useQuery();
   const grain = parseGrain(params.get("grain"), days);
-  const { figures, answers, known, isLoading, isSlow, errors, reload, cancel } = useFigures(grain);
+  const { figures, answers, known, isLoading, isSlow, isCancelled, errors, reload, cancel } = useFigures(grain);
   const chosen = FIGURES.find((id) => id === params.get("figure")) ?? FIGURES[0];
   const figure = figures.find(({ id }) => id === chosen);
   const visits = figures.find(({ id }) => id === "visits");
@@ -40,6 +40,11 @@ export function OverviewPage() {
           {texts.common.slow} <Button onClick={cancel}>{texts.common.cancel}</Button>
         </Notice>
       ) : null}
+      {isCancelled && !errors.length ? (
+        <Notice>
+          {texts.overview.cancelled} <Button onClick={reload}>{texts.common.retry}</Button>
+        </Notice>
+      ) : null}
       {isShown ? (
         <>
           <FigureCards figures={figures} chosen={chosen} isLoading={isLoading} />
@@ -48,11 +53,7 @@ export function OverviewPage() {
           <CampaignSummary />
           <HourHeat figure={visits} />
         </>
-      ) : errors.length ? null : (
-        <p>
-          <Button onClick={reload}>{texts.common.retry}</Button>
-        </p>
-      )}
+      ) : null}
     </>
   );
 }

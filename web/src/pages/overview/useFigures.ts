@@ -35,6 +35,8 @@ export interface FiguresRemote {
   known: ReadonlyMap<string, KnownDays>;
   isLoading: boolean;
   isSlow: boolean;
+  /** Whether questions have been cancelled, so that figures are missing. */
+  isCancelled: boolean;
   errors: ApiError[];
   reload: () => void;
   cancel: () => void;
@@ -47,7 +49,7 @@ export function useFigures(grain: Grain): FiguresRemote {
   const performance = useAnswer("performance", { params: figureParams("performance", grain) });
   const presence = useAnswer("presence", { params: figureParams("presence", grain) });
   const conversion = useAnswer("conversion", { params: figureParams("conversion", grain) });
-  const hasMeasured = !performance.isLoading && !presence.isLoading;
+  const hasMeasured = [performance, presence].every(({ data, error }) => data ?? error); // and not: was cancelled
   const isPanelAsked =
     hasMeasured && needsPanel(keepAnswers({ performance: performance.data, presence: presence.data }));
   const panel = useAnswer("geo-marketing", isPanelAsked ? { params: figureParams("geo-marketing", grain) } : null);
@@ -87,6 +89,9 @@ export function useFigures(grain: Grain): FiguresRemote {
     known,
     isLoading: remotes.some((remote) => remote.isLoading),
     isSlow: remotes.some((remote) => remote.isSlow),
+    isCancelled: [performance, presence, conversion].some(
+      ({ data, error, isLoading }) => !data && !error && !isLoading,
+    ),
     // somebody may have removed the study of all sites: then the panel has nothing to say
     errors: remotes.flatMap(({ error }) => (error && !(error === panel.error && error.status === 404) ? [error] : [])),
     reload: () => {
