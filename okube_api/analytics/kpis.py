@@ -45,9 +45,9 @@ A purchase belongs to the latest visit of that user to that site on that local d
 touches of one campaign at one instant, a click counts before a print. A silence of exactly the gap continues the stay.
 
 A study that names no site has all of them; one that names no point of interest has none. The study `all`, which every
-application has, has all of both. By sites, `poiSessions` and `perPoiSessions` are about the users with an indoor stay at
-that site that the whole question reaches, filters included; their stays at points of interest count in their own buckets.
-`posAffinity` leaves out areas without visitors.
+application has, has all of both. By sites, `poiSessions` and `perPoiSessions` are about the users with an indoor stay
+at that site that the whole question reaches, filters included; their stays at points of interest count in their own
+buckets. `posAffinity` leaves out areas without visitors.
 
 A user who is new twice, more than 12 months apart, counts once in `all` and once in each bucket where they are new.
 

@@ -1,7 +1,7 @@
 """Answers a question: subqueries, plan, fetch, evaluate.
 
-A question arrives resolved (`analytics/resolve`); the results leave to be shaped as JSON or a table (`analytics/answer`,
-`analytics/table`).
+A question arrives resolved (`analytics/resolve`); the results leave to be shaped as JSON or a table
+(`analytics/answer`, `analytics/table`).
 """
 
 from collections.abc import Callable

@@ -20,9 +20,7 @@ def refuse_full_disk() -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise InsufficientStorage(
-            "The disk for temporary files is full. Ask for fewer rows."
-        ) from None
+        raise InsufficientStorage("The disk for temporary files is full. Ask for fewer rows.") from None
 
 
 class TypedFile(Protocol):
