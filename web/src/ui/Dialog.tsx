@@ -6,7 +6,7 @@ import { useTexts } from "~/i18n/language";
 
 import { Button } from "./Button";
 
-/** Modal dialog; Escape and the button at its corner close it. */
+/** Modal dialog; Escape and the button at its corner close it, and what has opened it has the focus again. */
 export function Dialog({
   title,
   onClose,
@@ -20,7 +20,11 @@ export function Dialog({
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
-    dialog.current?.showModal();
+    const element = dialog.current;
+    element?.showModal();
+    return () => {
+      element?.close(); // removing it alone would leave the focus nowhere
+    };
   }, []);
   return (
     <dialog
