@@ -1,8 +1,7 @@
 import { useState } from "preact/hooks";
 
 import { api } from "~/api/client";
-import { toApiError } from "~/api/documents";
-import type { ApiError } from "~/api/errors";
+import { type ApiError, toApiError } from "~/api/errors";
 import { useLanguage } from "~/i18n/language";
 import { type Me, useSession } from "~/session";
 import { Button } from "~/ui/Button";

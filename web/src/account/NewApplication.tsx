@@ -2,8 +2,7 @@ import { useId, useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 
 import { api, type Schemas } from "~/api/client";
-import { toApiError } from "~/api/documents";
-import type { ApiError } from "~/api/errors";
+import { type ApiError, toApiError } from "~/api/errors";
 import { useTexts } from "~/i18n/language";
 import { useSession } from "~/session";
 import { pagePath } from "~/state/location";

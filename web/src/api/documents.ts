@@ -1,5 +1,5 @@
 /** Any resource of the API as a document: read with its tag, created, changed and deleted under the tag. */
-import { ApiError, readError } from "./errors";
+import { readError } from "./errors";
 import { send } from "./client";
 
 /** Fields of a resource by their names in JSON. */
@@ -41,11 +41,6 @@ export async function listDocuments(
   const response = await sendJson("GET", `${path}?${params.toString()}`, undefined, signal ? { signal } : {});
   const body = (await response.json()) as { documents: Fields[]; _$paginated: { total: number } };
   return { documents: body.documents, total: body["_$paginated"].total };
-}
-
-/** Return an error of any kind as one that can be shown. */
-export function toApiError(problem: unknown): ApiError {
-  return problem instanceof ApiError ? problem : new ApiError(0, String(problem));
 }
 
 async function sendJson(method: string, path: string, body?: unknown, init: RequestInit = {}): Promise<Response> {

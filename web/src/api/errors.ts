@@ -29,6 +29,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Return what was thrown as an error that can be shown. */
+export function toApiError(problem: unknown): ApiError {
+  return problem instanceof ApiError ? problem : new ApiError(0, String(problem));
+}
+
 interface Problem {
   detail?: string;
   title?: string;

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { ApiError } from "./errors";
+import { type ApiError, toApiError } from "./errors";
 
 export interface Remote<T> {
   /** The last answer; while the next one is loading, the former one. */
@@ -59,8 +59,7 @@ export function useRemote<T>(
           (error: unknown) => {
             clearTimeout(slow);
             if (abort.signal.aborted) return;
-            const shown = error instanceof ApiError ? error : new ApiError(0, String(error));
-            setState({ key, error: shown, isLoading: false });
+            setState({ key, error: toApiError(error), isLoading: false });
           },
         );
       },

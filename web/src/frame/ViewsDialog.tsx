@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { Link, useLocation, useSearch } from "wouter-preact";
 
 import { api, type Schemas } from "~/api/client";
-import { ApiError } from "~/api/errors";
+import { type ApiError, toApiError } from "~/api/errors";
 import { useRemote } from "~/api/useRemote";
 import { useApplication } from "~/application";
 import { useTexts } from "~/i18n/language";
@@ -49,8 +49,7 @@ export function ViewsDialog({ onClose }: { onClose: () => void }) {
       await action();
       remote.reload();
     } catch (problem) {
-      if (!(problem instanceof ApiError)) throw problem;
-      setError(problem);
+      setError(toApiError(problem));
     } finally {
       setBusy(false);
     }

@@ -2,7 +2,7 @@ import { ArrowLeft, Trash2 } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { Link } from "wouter-preact";
 
-import type { ApiError } from "~/api/errors";
+import { type ApiError, toApiError } from "~/api/errors";
 import { useRemote } from "~/api/useRemote";
 import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
@@ -19,7 +19,7 @@ import { BatchCounts } from "./Counts";
 import { plotLocation } from "./kinds";
 import { Reasons } from "./Reasons";
 import { RejectedDownload } from "./SendResult";
-import { type Batch, toApiError } from "./upload";
+import type { Batch } from "./upload";
 
 /** One file of events: what came of it, why lines were rejected, and its deletion. */
 export function BatchDetail({ id, onDeleted }: { id: string; onDeleted: () => void }) {

@@ -1,10 +1,10 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
-import type { ApiError } from "~/api/errors";
+import { type ApiError, toApiError } from "~/api/errors";
 
 import { getBatch, isUnfinished } from "./batches";
 import type { ReadingOptions } from "./mapping";
-import { makeKey, type Sent, sendFile, toApiError } from "./upload";
+import { makeKey, type Sent, sendFile } from "./upload";
 
 const POLL_MS = 1000;
 

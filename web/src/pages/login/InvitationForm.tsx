@@ -2,8 +2,7 @@ import { useState } from "preact/hooks";
 
 import { runWithCaptcha } from "~/account/captcha";
 import { api } from "~/api/client";
-import { toApiError } from "~/api/documents";
-import { ApiError } from "~/api/errors";
+import { ApiError, toApiError } from "~/api/errors";
 import { useTexts } from "~/i18n/language";
 import { useSession } from "~/session";
 import { Button } from "~/ui/Button";

@@ -2,8 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { hideLinkToken, type LinkToken } from "~/account/link";
 import { runWithCaptcha } from "~/account/captcha";
-import { toApiError } from "~/api/documents";
-import { ApiError } from "~/api/errors";
+import { ApiError, toApiError } from "~/api/errors";
 import { type Language, LANGUAGES, useLanguage } from "~/i18n/language";
 import icon from "~/icon.svg";
 import { useSession } from "~/session";

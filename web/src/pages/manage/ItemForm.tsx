@@ -2,8 +2,8 @@ import { ArrowLeft } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Link, useLocation } from "wouter-preact";
 
-import { createDocument, deleteDocument, patchDocument, type Tagged, toApiError } from "~/api/documents";
-import { ApiError } from "~/api/errors";
+import { createDocument, deleteDocument, patchDocument, type Tagged } from "~/api/documents";
+import { ApiError, toApiError } from "~/api/errors";
 import { useLanguage } from "~/i18n/language";
 import { useSession } from "~/session";
 import { Button } from "~/ui/Button";

@@ -3,8 +3,8 @@ import { useState } from "preact/hooks";
 import { Link } from "wouter-preact";
 import { useHistoryState } from "wouter-preact/use-browser-location";
 
-import { type Fields, listDocuments, patchDocument, toApiError } from "~/api/documents";
-import type { ApiError } from "~/api/errors";
+import { type Fields, listDocuments, patchDocument } from "~/api/documents";
+import { type ApiError, toApiError } from "~/api/errors";
 import { useResources } from "~/api/resources";
 import { useRemote } from "~/api/useRemote";
 import { useApplication } from "~/application";
