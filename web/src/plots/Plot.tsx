@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useLanguage } from "~/i18n/language";
 import { useTheme } from "~/theme";
 import { Button } from "~/ui/Button";
+import { saveFile } from "~/ui/downloads";
 import { Menu } from "~/ui/Menu";
 
 import { echarts } from "./echarts";
@@ -53,10 +54,7 @@ export function Plot({ spec, height = 320, summary, onSelect }: Props) {
       pixelRatio: 2,
       backgroundColor: background,
     });
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = `${spec.title}.${renderer === "svg" ? "svg" : "png"}`;
-    link.click();
+    saveFile(url, `${spec.title}.${renderer === "svg" ? "svg" : "png"}`);
     chart.dispose();
   }
 

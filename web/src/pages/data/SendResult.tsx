@@ -2,22 +2,22 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Link } from "wouter-preact";
 
-import type { ApiError } from "~/api/errors";
+import { type ApiError, toApiError } from "~/api/errors";
 import { useRemote } from "~/api/useRemote";
 import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
 import { pagePath } from "~/state/location";
 import { Button } from "~/ui/Button";
+import { saveFile } from "~/ui/downloads";
 import { ErrorNotice, Notice } from "~/ui/Notice";
 
 import { findUnknownNames, getRejected, rejectedName, type UnknownName } from "./batches";
 import { BatchCounts, type Count, Counts } from "./Counts";
-import { saveFile } from "./downloads";
 import { FileButton } from "./DropZone";
 import { isTable, plotLocation } from "./kinds";
 import type { ReadingOptions } from "./mapping";
 import { Reasons } from "./Reasons";
-import { type Batch, type Imported, toApiError } from "./upload";
+import type { Batch, Imported } from "./upload";
 import type { Sending } from "./useSending";
 
 interface Props {

@@ -1,6 +1,6 @@
 /** Requests about files: previews, dry runs, and files that are sent. */
 import { apiPath, type Schemas, send, sendWithProgress } from "~/api/client";
-import { ApiError, readError } from "~/api/errors";
+import { readError } from "~/api/errors";
 
 import { cutElements, cutLines, type FileHead } from "./heads";
 import { isTable } from "./kinds";
@@ -141,9 +141,4 @@ export async function sendFile(
 export function makeKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID needs HTTPS
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Return the error that a failed promise carries, for the page to show. */
-export function toApiError(error: unknown): ApiError {
-  return error instanceof ApiError ? error : new ApiError(0, String(error));
 }

@@ -4,6 +4,7 @@ import { readError } from "~/api/errors";
 import type { Days, Module, Question } from "~/api/questions";
 import { questionPath } from "~/api/questions";
 import { ROOT } from "~/root";
+import { saveFile } from "~/ui/downloads";
 
 export const TOKEN = "YOUR-TOKEN";
 
@@ -98,11 +99,5 @@ export async function downloadAnswer(
   });
   if (!response.ok) throw await readError(response);
   const kpi = question.params[0]?.kpi ?? "answer";
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(await response.blob());
-  link.download = readFileName(response.headers.get("Content-Disposition"), `${kpi}.${format}`);
-  link.click();
-  setTimeout(() => {
-    URL.revokeObjectURL(link.href);
-  }, 10_000);
+  saveFile(await response.blob(), readFileName(response.headers.get("Content-Disposition"), `${kpi}.${format}`));
 }
