@@ -40,14 +40,15 @@ export function CopyButton({ text, label }: { text: string; label?: string }) {
 }
 
 /** Copy a text, also where the page is served by plain HTTP and browsers have no clipboard API. */
-export async function copyText(text: string): Promise<void> {
+async function copyText(text: string): Promise<void> {
   if (window.isSecureContext) {
     await navigator.clipboard.writeText(text);
     return;
   }
   const area = document.createElement("textarea");
   area.value = text;
-  document.body.append(area);
+  const dialogs = document.querySelectorAll("dialog[open]");
+  (dialogs[dialogs.length - 1] ?? document.body).append(area); // what is behind a dialog cannot be selected
   area.select();
   document.execCommand("copy");
   area.remove();
