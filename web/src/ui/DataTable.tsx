@@ -10,6 +10,8 @@ export interface Column<Row> {
   /** What the column is sorted by; without it, it cannot be sorted. */
   sortBy?: (row: Row) => string | number | null | undefined;
   isNumber?: boolean;
+  /** Left out where there is little room, as on phones: said elsewhere, too. */
+  isSecondary?: boolean;
   /** Length of the bar behind a cell, between 0 and 1. */
   bar?: (row: Row) => number;
   foot?: ComponentChildren;
@@ -62,11 +64,11 @@ export function DataTable<Row>(props: Props<Row>) {
         <caption class="visually-hidden">{caption}</caption>
         <thead>
           <tr>
-            {columns.map(({ id, title, sortBy, isNumber }) => (
+            {columns.map(({ id, title, sortBy, isNumber, isSecondary }) => (
               <th
                 key={id}
                 scope="col"
-                class={isNumber ? "number" : ""}
+                class={cellClass({ isNumber, isSecondary })}
                 aria-sort={column === id ? (isDescending ? "descending" : "ascending") : undefined}
               >
                 {sortBy ? (
@@ -106,8 +108,8 @@ export function DataTable<Row>(props: Props<Row>) {
                   : undefined
               }
             >
-              {columns.map(({ id, cell, isNumber, bar }) => (
-                <td key={id} class={`${isNumber ? "number" : ""} ${bar ? "cell-bar" : ""}`}>
+              {columns.map(({ id, cell, isNumber, isSecondary, bar }) => (
+                <td key={id} class={cellClass({ isNumber, isSecondary, bar })}>
                   {bar ? <span style={{ width: `${Math.round(100 * Math.min(1, Math.max(0, bar(row))))}%` }} /> : null}
                   {cell(row)}
                 </td>
@@ -118,8 +120,8 @@ export function DataTable<Row>(props: Props<Row>) {
         {hasFoot ? (
           <tfoot>
             <tr>
-              {columns.map(({ id, foot, isNumber }) => (
-                <td key={id} class={isNumber ? "number" : ""}>
+              {columns.map(({ id, foot, isNumber, isSecondary }) => (
+                <td key={id} class={cellClass({ isNumber, isSecondary })}>
                   {foot}
                 </td>
               ))}
@@ -140,4 +142,8 @@ export function DataTable<Row>(props: Props<Row>) {
       ) : null}
     </div>
   );
+}
+
+function cellClass({ isNumber, isSecondary, bar }: { [Name in "isNumber" | "isSecondary" | "bar"]?: unknown }): string {
+  return [isNumber && "number", isSecondary && "cell-secondary", bar && "cell-bar"].filter(Boolean).join(" ");
 }

@@ -65,18 +65,21 @@ export function CampaignList() {
           {
             id: "lever",
             title: texts.campaigns.columns.lever,
+            isSecondary: true,
             sortBy: (row) => row.lever ?? null,
             cell: (row) => row.lever ?? "",
           },
           {
             id: "provider",
             title: texts.campaigns.columns.provider,
+            isSecondary: true,
             sortBy: (row) => row.provider ?? null,
             cell: (row) => row.provider ?? "",
           },
           {
             id: "period",
             title: texts.campaigns.columns.period,
+            isSecondary: true,
             sortBy: (row) => row.from ?? null,
             cell: (row) => <span class="campaign-period">{periodText(row)}</span>,
           },
