@@ -1,6 +1,6 @@
 /** The application that is open: its settings, the user's role, its period and comparison. */
 import { type ComponentChildren, createContext } from "preact";
-import { useContext, useMemo, useRef } from "preact/hooks";
+import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Link } from "wouter-preact";
 
 import { api, type Schemas } from "~/api/client";
@@ -10,7 +10,8 @@ import { useRemote } from "~/api/useRemote";
 import { useLanguage } from "~/i18n/language";
 import { type Role, useSession } from "~/session";
 import { pagePath, useFrameState } from "~/state/location";
-import { presetDays, readToday } from "~/state/period";
+import { readToday } from "~/state/days";
+import { presetDays } from "~/state/period";
 import { Button } from "~/ui/Button";
 import { Loaded } from "~/ui/Loading";
 import { ErrorNotice } from "~/ui/Notice";
@@ -53,13 +54,13 @@ export function ApplicationProvider({ name, children }: { name: string; children
     { immediate: true },
   );
   const settings = remote.data;
+  const timezone = settings?.timezone ?? "Europe/Paris";
+  const today = useToday(timezone);
   const reload = useRef(remote.reload);
   const value = useMemo<OpenApplication | null>(() => {
     if (!settings) return null;
-    const timezone = settings.timezone ?? "Europe/Paris";
     const calendar = settings.settings as { calendar?: { weekStart?: string } | null; weekStart?: string } | undefined;
     const weekStart = calendar?.weekStart ?? calendar?.calendar?.weekStart ?? "monday";
-    const today = readToday(timezone);
     const own = me?.applications.find((one) => one._id === settings._id || one.key === settings.key);
     return {
       key: settings.key ?? settings._id,
@@ -73,13 +74,27 @@ export function ApplicationProvider({ name, children }: { name: string; children
       compare: comparison === "none" ? {} : { compare: { to: [comparison] } },
       reload: reload.current,
     };
-  }, [settings, me, period, comparison]);
+  }, [settings, me, period, comparison, timezone, today]);
   if (remote.error) return <ApplicationError error={remote.error} onRetry={remote.reload} />;
   return (
     <Loaded remote={remote} height={480}>
       {() => <Context.Provider value={value}>{value ? children : null}</Context.Provider>}
     </Loaded>
   );
+}
+
+/** Return today in a time zone, also on a page that stays open beyond midnight. */
+function useToday(timezone: string): string {
+  const [, setToday] = useState("");
+  useEffect(() => {
+    const timer = setInterval(() => {
+      setToday(readToday(timezone)); // renders anew when it is another day
+    }, 60_000);
+    return () => {
+      clearInterval(timer);
+    };
+  }, [timezone]);
+  return readToday(timezone);
 }
 
 /** Why the application cannot be opened, with the others that can. */

@@ -20,7 +20,7 @@ function listDays(from: number, to: number): string[] {
   return Array.from({ length: to - from + 1 }, (_, index) => `2026-11-${String(from + index).padStart(2, "0")}`);
 }
 
-const everyDay = new Set([0, 1, 2, 3, 4, 5, 6]);
+const everyDay = new Set([1, 2, 3, 4, 5, 6, 7]);
 
 describe("grains", () => {
   it.each([

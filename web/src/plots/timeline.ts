@@ -1,7 +1,7 @@
 /** Buckets of time of an answer: their names, and which are not complete. */
 import type { Answer, Comparison, Days, Leaf, Values } from "~/api/questions";
 import type { Formats } from "~/format/formats";
-import { addDays, countDays, startOfWeek } from "~/state/period";
+import { addDays, countDays, startOfMonth, startOfWeek, weekdayOf } from "~/state/days";
 
 import type { Bucket } from "./spec";
 
@@ -32,8 +32,7 @@ export function parseGrain(text: string | null, days: Days): Grain {
 export function lastDay(start: string, grain: Grain): string {
   if (grain === "day") return start;
   if (grain === "week") return addDays(start, 6);
-  const [year = 0, month = 1] = start.split("-").map(Number);
-  return new Date(Date.UTC(year, month, 0)).toISOString().slice(0, 10);
+  return addDays(startOfMonth(start, 1), -1);
 }
 
 /** Days with and without data, from the first to the last that were asked about. */
@@ -42,24 +41,20 @@ export interface KnownDays {
   /** The last day that has data. */
   latest: string | null;
   days: ReadonlySet<string>;
-  /** Weekdays (0 is Sunday) on which data can be expected: on the others, most days have none, as sites are closed. */
+  /** Weekdays (1 is Monday) on which data can be expected: on the others, most days have none, as sites are closed. */
   weekdays: ReadonlySet<number>;
-}
-
-function weekdayOf(day: string): number {
-  return new Date(Date.parse(day)).getUTCDay();
 }
 
 function expectedWeekdays(days: ReadonlySet<string>): Set<number> {
   const sorted = [...days].sort();
   const [first, last] = [sorted[0], sorted.at(-1)];
-  const [all, present] = [Array<number>(7).fill(0), Array<number>(7).fill(0)];
+  const [all, present] = [new Map<number, number>(), new Map<number, number>()];
   for (let day = first; day !== undefined && last !== undefined && day <= last; day = addDays(day, 1)) {
     const weekday = weekdayOf(day);
-    all[weekday] = (all[weekday] ?? 0) + 1;
-    if (days.has(day)) present[weekday] = (present[weekday] ?? 0) + 1;
+    all.set(weekday, (all.get(weekday) ?? 0) + 1);
+    if (days.has(day)) present.set(weekday, (present.get(weekday) ?? 0) + 1);
   }
-  return new Set([0, 1, 2, 3, 4, 5, 6].filter((weekday) => 2 * (present[weekday] ?? 0) >= (all[weekday] ?? 0)));
+  return new Set([1, 2, 3, 4, 5, 6, 7].filter((weekday) => 2 * (present.get(weekday) ?? 0) >= (all.get(weekday) ?? 0)));
 }
 
 /** Tell whether a day has no data although days like it have some. */
@@ -129,7 +124,6 @@ export function comparedLabels(
   return Array.from({ length: count }, (_, index) => {
     if (grain === "day") return formats.weekdayDay(addDays(from, index));
     if (grain === "week") return formats.day(addDays(startOfWeek(from, weekStart), 7 * index));
-    const [year = 0, month = 1] = from.split("-").map(Number);
-    return formats.month(new Date(Date.UTC(year, month - 1 + index, 1)).toISOString().slice(0, 10));
+    return formats.month(startOfMonth(from, index));
   });
 }

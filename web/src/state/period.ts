@@ -1,6 +1,8 @@
 /** Periods of the page: presets such as `last-week`, or days such as `2026-01-01..2026-01-31`. */
 import type { Days } from "~/api/questions";
 
+import { addDays, isDay, startOfMonth, startOfQuarter, startOfWeek } from "./days";
+
 export const PRESETS = [
   "last-30-days",
   "this-week",
@@ -27,40 +29,7 @@ export type Comparison = (typeof COMPARISONS)[number] | "none" | Days;
 export const DEFAULT_PERIOD: Preset = "last-30-days";
 export const DEFAULT_COMPARISON: Comparison = "previousYearSameWeekday";
 
-const DAY_MS = 86_400_000;
-const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 const RANGE = /^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$/;
-
-/** Return the day at a distance of days from another. */
-export function addDays(day: string, count: number): string {
-  return new Date(Date.parse(day) + count * DAY_MS).toISOString().slice(0, 10);
-}
-
-/** Return the number of days of a period, both ends included. */
-export function countDays({ from, to }: Days): number {
-  return Math.round((Date.parse(to) - Date.parse(from)) / DAY_MS) + 1;
-}
-
-/** Return the local day of now in a time zone. */
-export function readToday(timezone: string, now = new Date()): string {
-  return new Intl.DateTimeFormat("en-CA", { timeZone: timezone, dateStyle: "short" }).format(now);
-}
-
-/** Return the first day of the week that holds a day. */
-export function startOfWeek(day: string, weekStart = "monday"): string {
-  const weekday = new Date(Date.parse(day)).getUTCDay();
-  return addDays(day, -((weekday - Math.max(0, WEEKDAYS.indexOf(weekStart)) + 7) % 7));
-}
-
-function startOfMonth(day: string, shift = 0): string {
-  const [year = 0, month = 1] = day.split("-").map(Number);
-  return new Date(Date.UTC(year, month - 1 + shift, 1)).toISOString().slice(0, 10);
-}
-
-function startOfQuarter(day: string, shift = 0): string {
-  const month = Number(day.slice(5, 7));
-  return startOfMonth(day, -((month - 1) % 3) + 3 * shift);
-}
 
 /** Return the days of a preset; `this-...` goes to the end, which may be in the future. */
 export function presetDays(preset: Preset, today: string, weekStart = "monday"): Days {
@@ -86,10 +55,6 @@ export function presetDays(preset: Preset, today: string, weekStart = "monday"):
     case "last-year":
       return { from: `${year - 1}-01-01`, to: `${year - 1}-12-31` };
   }
-}
-
-function isDay(text: string): boolean {
-  return !Number.isNaN(Date.parse(text)) && new Date(Date.parse(text)).toISOString().startsWith(text);
 }
 
 /** Return the days that a text such as `2026-01-01..2026-01-31` names, if it does. */

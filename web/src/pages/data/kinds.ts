@@ -1,4 +1,5 @@
 /** Kinds of files: what they need first, and what shows what came in. */
+import { countDays } from "~/state/days";
 import { formatDays } from "~/state/period";
 
 /** Kinds in the order in which they are sent: what others name comes first. */
@@ -94,7 +95,7 @@ export function plotLocation(kind: string, from?: string | null, to?: string | n
     params.set("compare", "none");
     if (EXPLORED[kind]) {
       params.set("mode", "histogram");
-      params.set("grain", Date.parse(to) - Date.parse(from) > 20 * 86_400_000 ? "week" : "day");
+      params.set("grain", countDays({ from, to }) > 21 ? "week" : "day");
     }
   }
   const text = params.toString();

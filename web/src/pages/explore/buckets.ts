@@ -4,7 +4,7 @@ import type { Formats } from "~/format/formats";
 import type { Texts } from "~/i18n/en";
 import type { Bucket } from "~/plots/spec";
 import { bucketNames } from "~/plots/timeline";
-import { addDays, startOfWeek } from "~/state/period";
+import { addDays, countDays, startOfMonth, startOfQuarter, startOfWeek, weekdayOf } from "~/state/days";
 
 interface Context {
   /** Weekdays (1 is Monday) that filters keep; the others are no days of the answer. */
@@ -24,7 +24,6 @@ export interface TimeBucket extends Bucket {
   compared?: string;
 }
 
-const SUNDAY = 7; // of ISO 8601; 0 in JavaScript
 const HOURS_OF_DAY = 24;
 
 /** Return the buckets with these keys, in their order. */
@@ -42,8 +41,7 @@ export function describeBuckets(
   const hasYears = (starts[0] ?? "").slice(0, 4) !== (starts.at(-1) ?? "").slice(0, 4);
   const isKept = (key: string) => {
     if (!context.weekdays || (grain !== "day" && grain !== "hour")) return true;
-    const weekday = new Date(Date.parse(starts[Number(key)] ?? "")).getUTCDay();
-    return context.weekdays.has(weekday || SUNDAY);
+    return context.weekdays.has(weekdayOf(starts[Number(key)] ?? ""));
   };
   return keys.filter(isKept).map((key) => {
     const index = Number(key);
@@ -69,17 +67,12 @@ function hourOf(starts: readonly string[], index: number): number {
   return (index - first) % HOURS_OF_DAY;
 }
 
-function shiftMonths(day: string, count: number): string {
-  const [year = 0, month = 1] = day.split("-").map(Number);
-  return new Date(Date.UTC(year, month - 1 + count, 1)).toISOString().slice(0, 10);
-}
-
 const MONTHS: Partial<Record<Granularity, number>> = { month: 1, quarter: 3, year: 12 };
 
 /** Return the day after an interval; of fiscal ones, which vary, not before it can be over. */
 function endOf(start: string, grain: Granularity): string {
   const months = MONTHS[grain];
-  if (months) return shiftMonths(start, months);
+  if (months) return startOfMonth(start, months);
   const days = { hour: 1, day: 1, week: 7, fiscalMonth: 35, fiscalQuarter: 98, fiscalYear: 371 }[grain as "day"];
   return addDays(start, days);
 }
@@ -96,13 +89,13 @@ function comparedStart(
   switch (grain) {
     case "hour":
     case "day":
-      return addDays(from, Math.round((Date.parse(starts[index] ?? first) - Date.parse(first)) / 86_400_000));
+      return addDays(from, countDays({ from: first, to: starts[index] ?? first }) - 1);
     case "week":
       return addDays(startOfWeek(from, weekStart), 7 * index);
     case "month":
-      return shiftMonths(from, index);
+      return startOfMonth(from, index);
     case "quarter":
-      return shiftMonths(from, 3 * index - ((Number(from.slice(5, 7)) - 1) % 3));
+      return startOfQuarter(from, index);
     case "year":
       return `${Number(from.slice(0, 4)) + index}-01-01`;
     default:

@@ -1,7 +1,7 @@
 /** What the catalogue (`GET /analytics/kpis`) allows, and why not. */
 import type { Granularity, Kpi } from "~/api/questions";
 import type { Days } from "~/api/questions";
-import { countDays } from "~/state/period";
+import { countDays } from "~/state/days";
 
 /** Most days of a histogram by hour, as the server has it by default. */
 const MOST_HOUR_DAYS = 92;

@@ -1,7 +1,7 @@
 /** The question in the URL: module, KPI, groupings, granularity, plot, and what else is chosen. */
 import type { Days, Granularity, Kpi, Module } from "~/api/questions";
 import { MODULES } from "~/api/questions";
-import { countDays } from "~/state/period";
+import { countDays } from "~/state/days";
 
 import { canGroup, isGrainOffered } from "./catalogue";
 

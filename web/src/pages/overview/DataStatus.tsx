@@ -6,7 +6,7 @@ import { FilterNotice } from "~/frame/FilterNotice";
 import { useLanguage } from "~/i18n/language";
 import { isMissing, type KnownDays } from "~/plots/timeline";
 import { keptQuery, pagePath, useFrameState, useQuery } from "~/state/location";
-import { addDays } from "~/state/period";
+import { addDays } from "~/state/days";
 import { Button } from "~/ui/Button";
 import { Notice } from "~/ui/Notice";
 

@@ -1,6 +1,6 @@
 /** Hours of the week of an answer by `hourOfWeek`. */
 import type { Days, Values } from "~/api/questions";
-import { addDays, startOfWeek } from "~/state/period";
+import { addDays, startOfWeek, weekdayOf } from "~/state/days";
 
 export interface WeekHours {
   /** Weekdays of ISO 8601 that the period has, in the order of the week. */
@@ -22,7 +22,7 @@ export function readWeekHours(values: Values, weekStart: string): WeekHours {
   const last = Math.max(...busy.map(({ hour }) => hour));
   const hours = busy.length ? Array.from({ length: last - first + 1 }, (_, index) => first + index) : [];
   const monday = startOfWeek("2024-01-01", weekStart); // 1 January 2024 is a Monday
-  const weekdays = Array.from({ length: 7 }, (_, index) => isoWeekday(addDays(monday, index))).filter((weekday) =>
+  const weekdays = Array.from({ length: 7 }, (_, index) => weekdayOf(addDays(monday, index))).filter((weekday) =>
     cells.some((cell) => cell.weekday === weekday),
   );
   const byKey = new Map(cells.map(({ weekday, hour, value }) => [`${weekday}-${hour}`, value]));
@@ -37,15 +37,11 @@ export function readWeekHours(values: Values, weekStart: string): WeekHours {
   };
 }
 
-function isoWeekday(day: string): number {
-  return new Date(Date.parse(day)).getUTCDay() || 7;
-}
-
 /** Return how many days of each weekday a period has, up to a last day. */
 export function countWeekdays({ from, to }: Days, last: string): Map<number, number> {
   const counts = new Map<number, number>();
   for (let day = from; day <= to && day <= last; day = addDays(day, 1)) {
-    const weekday = isoWeekday(day);
+    const weekday = weekdayOf(day);
     counts.set(weekday, (counts.get(weekday) ?? 0) + 1);
   }
   return counts;

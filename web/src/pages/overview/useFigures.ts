@@ -7,7 +7,7 @@ import { useApplication } from "~/application";
 import type { Formats } from "~/format/formats";
 import { useLanguage } from "~/i18n/language";
 import { type Grain, type KnownDays, makeBuckets, readKnownDays } from "~/plots/timeline";
-import { addDays } from "~/state/period";
+import { addDays } from "~/state/days";
 import { useAnswer } from "~/useAnswer";
 
 import {
