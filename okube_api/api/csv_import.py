@@ -106,13 +106,14 @@ class TableSpec:
 
         converted: an empty file, to which the sheet of a workbook is written as CSV.
         """
-        expected = set((self.fields.map_columns(form) or {}).values()) or set(list_columns(self.model).readable_names)
+        named = set((self.fields.map_columns(form) or {}).values())
+        expected = named or set(list_columns(self.model).readable_names)
         start = file.read(len(ZIP_MARK))
         file.seek(0)
         if start not in (ZIP_MARK, OLD_MARK):
-            return UploadedTable(file, form.encoding, form.delimiter, expected)
+            return UploadedTable(file, form.encoding, form.delimiter, expected, named)
         write_sheet(open_sheet(file, form.sheet), converted)
-        return UploadedTable(converted, "utf8", SHEET_DELIMITER, expected)
+        return UploadedTable(converted, "utf8", SHEET_DELIMITER, expected, named)
 
     def build_parser(self, upload: UploadedTable, form: TableForm) -> RowParser:
         """Return the parser of an upload's rows, which ignores columns of an export that cannot be set.

@@ -18,10 +18,12 @@ from okube_api.kit.cells import (
     LONG_CELL,
     LONG_HEADER,
     MAX_HEADER_CHARACTERS,
+    MAX_TITLE_LINES,
     DateOrder,
     DateOrderFinder,
     describe_excess_columns,
     find_duplicate,
+    find_named_header,
     find_separator,
     guess_delimiter,
 )
@@ -63,10 +65,18 @@ class UploadedTable:
 
     delimiter: when None, the file may name it (`sep=;`); else it is guessed from the header, as the one that gives the
         most of the `expected` columns, then the most columns.
+    named: the columns that the sender names; lines above the first one that has all of them are titles.
     Raises Impossible for a file without a header, or with duplicate columns.
     """
 
-    def __init__(self, file: BinaryIO, encoding: str, delimiter: str | None, expected: Collection[str]) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        encoding: str,
+        delimiter: str | None,
+        expected: Collection[str],
+        named: Collection[str] = (),
+    ) -> None:
         self._encoding = encoding
         codec = _find_codec(file, encoding)
         # Bytes that are invalid in UTF-16 cannot be kept as surrogates; they become U+FFFD.
@@ -81,6 +91,7 @@ class UploadedTable:
             if self._lines_before_header > _MAX_LINES_BEFORE_HEADER:
                 raise _impossible(_NO_HEADER, 1)
             header = self._read_first_line()
+        header = self._skip_titles(header, delimiter, named)
         self.delimiter = delimiter or guess_delimiter(header, expected, DELIMITERS)
         self._reader = self._open_reader()
         self.columns = self._read_header(expected)
@@ -92,6 +103,22 @@ class UploadedTable:
         if len(line) > MAX_HEADER_CHARACTERS:
             raise _impossible(LONG_HEADER, 1)
         return line
+
+    def _skip_titles(self, line: str, delimiter: str | None, named: Collection[str]) -> str:
+        """Return the header, which is the first line unless a later one has all columns that the sender names."""
+        lines, positions = [line], [self._lines_before_header]
+        if not named or find_named_header(lines, named, delimiter) is not None:
+            return line
+        for position in range(positions[0] + 1, positions[0] + _MAX_LINES_BEFORE_HEADER):
+            following = self._text.readline(MAX_HEADER_CHARACTERS + 1)
+            if not following or len(following) > MAX_HEADER_CHARACTERS or len(lines) == MAX_TITLE_LINES:
+                break
+            if following.strip(_EMPTY_CELLS):
+                lines.append(following)
+                positions.append(position)
+        header = find_named_header(lines, named, delimiter) or 0
+        self._lines_before_header = positions[header]
+        return lines[header]
 
     def _open_reader(self) -> Any:
         """Return a reader that starts with the header."""

@@ -153,6 +153,47 @@ async def test_a_file_is_read_by_its_guesses(shop: Tenant, kind: str) -> None:
     assert response.json()["rejected"] == 0
 
 
+TITLED = (
+    ["Export de mai", "", "", ""],
+    ["Période", "01/05/24 - 31/05/24", "", ""],
+    ["", "", "", ""],
+    ["N° client", "Magasin", "Date", "Heure"],
+    ["C001", "Lyon Part-Dieu", "13/05/2024", "10:30"],
+    ["C002", "Paris", "14/05/2024", "11:05"],
+)
+
+
+@pytest.mark.parametrize("ending", ["", ";;;"])
+async def test_titles_above_the_header_are_skipped(shop: Tenant, ending: str) -> None:
+    """Check that preview, dry run and ingest find the same header."""
+    lines = [";".join(cells) for cells in TITLED]
+    body = "\r\n".join(line.rstrip(";") + ending if index < 3 else line for index, line in enumerate(lines)).encode()
+    answer = await preview(shop, body)
+    assert [column["name"] for column in answer["columns"]] == TITLED[3]
+    assert answer["kind"] == "visits"
+    await expect_accepted(shop, answer, body, [5, 6])
+
+
+async def test_titles_in_workbooks_are_skipped(shop: Tenant) -> None:
+    body = write_workbook({"Export": [[cell or None for cell in cells] for cells in TITLED]})
+    answer = await preview(shop, body)
+    assert answer["kind"] == "visits"
+    await expect_accepted(shop, answer, body, [5, 6])
+
+
+async def expect_accepted(shop: Tenant, answer: Json, body: bytes, lines: list[int]) -> None:
+    """Check that the dry run and the ingest of a file with the guessed options accept these lines and reject none."""
+    params = {name: answer[name] for name in ("encoding", "delimiter", "dates", "timezone") if answer[name]}
+    for option, name in (("mapper", "mapper"), ("time", "times"), ("unit", "units")):
+        params |= {f"{option}[{field}]": value for field, value in answer[name].items()}
+    url, headers = f"{shop.url}/ingest/{answer['kind']}", {"Content-Type": answer["format"]}
+    trial = await shop.editor.post(url, content=body, headers=headers, params=params | {"dryRun": "true"})
+    assert [(line["line"], line["accepted"]) for line in trial.json()["lines"]] == [(line, True) for line in lines]
+    response = await shop.editor.post(url, content=body, headers=headers, params=params)
+    assert response.status_code == 201, response.text
+    assert (response.json()["accepted"], response.json()["rejected"]) == (len(lines), 0)
+
+
 @pytest.mark.parametrize(
     ("codec", "encoding"),
     [

@@ -8,6 +8,7 @@ from okube_api.kit.cells import (
     DateOrderFinder,
     ValueType,
     find_duplicate,
+    find_likely_header,
     find_separator,
     guess_delimiter,
     read_value,
@@ -168,3 +169,19 @@ def test_the_delimiter_is_that_of_the_expected_names() -> None:
 def test_the_first_repeated_name_is_found() -> None:
     assert find_duplicate(["", "b", "a", "", "a", "b"]) == "a"
     assert find_duplicate(map(str, range(10**6))) is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "position"),
+    [
+        (["a,b,c", "1,2,3"], 0),
+        (["Export of May", "a,b,c", "1,2,3"], 1),
+        (["Export, of May", "Du;29/11/2026", "a;b;c;d", "1;2;3;4"], 2),
+        (["Shop;;;;Visit;;;", "code;name;city;area;day;hour;length;card"], 1),
+        (["user", "1", "2"], 0),
+        (["user", "1,2,3", "2,3,4"], 0),
+        (["a;b", "1;2;3;4;5"], 0),
+    ],
+)
+def test_likely_headers(lines: list[str], position: int) -> None:
+    assert find_likely_header(lines, ["a", "b", "c"], None) == position

@@ -83,6 +83,19 @@ def read_shops(
     return rows, faults
 
 
+def test_titles_above_the_columns_that_the_sender_names_are_skipped() -> None:
+    content = b"Liste, 2024\r\n\r\nDu;Au;;\r\nNom;Etages;;\r\nLyon;3;;\r\n"
+    table = UploadedTable(io.BytesIO(content), "utf8", None, {"Nom", "Etages"}, {"Nom", "Etages"})
+    assert (table.columns, table.delimiter) == (["Nom", "Etages", "", ""], ";")
+    (block,) = table.read_blocks()
+    assert [list(row) for row in block.rows.itertuples()] == [[5, "Lyon", "3"]]
+
+
+def test_a_table_without_the_columns_that_the_sender_names_has_its_first_line_as_header() -> None:
+    table = UploadedTable(io.BytesIO(b"name,floors\nLyon,3\n"), "utf8", None, {"Nom"}, {"Nom"})
+    assert table.columns == ["name", "floors"]
+
+
 field_names = st.text("ab:é =-'|\u00a0", min_size=1, max_size=3)
 floats = st.floats(allow_nan=False, allow_infinity=False)
 shops = st.fixed_dictionaries(

@@ -1,7 +1,7 @@
 """Parses CSV of any dialect: delimiters, quotes, line ends within quotes, short lines, unnamed columns."""
 
 import csv
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -20,7 +20,9 @@ from okube_api.kit.cells import (
     LONG_CELL,
     LONG_HEADER,
     MAX_HEADER_CHARACTERS,
+    MAX_TITLE_LINES,
     describe_excess_columns,
+    find_named_header,
     find_separator,
     guess_delimiter,
 )
@@ -43,26 +45,45 @@ class CsvHeader:
     delimiter: str | None
 
 
-def read_header(lines: LineBlock, delimiter: str | None, expected: Collection[str]) -> tuple[CsvHeader, LineBlock]:
-    """Read the header, which is the first line with a name; return it and the lines after it.
+def read_header(
+    lines: LineBlock,
+    delimiter: str | None,
+    expected: Collection[str],
+    find_position: Callable[[Sequence[str], Collection[str], str | None], int | None],
+) -> tuple[CsvHeader, LineBlock]:
+    """Read the header; return it and the lines after it.
 
     delimiter: None if it has to be found.  expected: names of columns that the header may have.
+    find_position: returns which of some lines that are not blank is the header.  When it returns None, all lines are
+    returned.
     Raise Impossible when the header is too long or has too many columns.
     """
+    indexes: list[int] = []
+    texts: list[str] = []
     for index in map(int, lines.nonempty):
         text = lines.get_line(index).decode("utf-8", "replace")
         if not text.strip(' ,;\t|"'):
             continue
         if len(text) > MAX_HEADER_CHARACTERS:
+            if texts:
+                break
             raise Impossible(LONG_HEADER)
-        if (separator := find_separator(text)) is not None:
+        if not texts and (separator := find_separator(text)) is not None:
             delimiter = delimiter or separator
             continue
-        delimiter = delimiter or guess_delimiter(text, expected)
-        after = index + 1
-        rest = lines.slice(after, len(lines)) if after < len(lines) else LineBlock(b"", lines.first_line + after)
-        return CsvHeader(text, _split_header(text, delimiter), delimiter), rest
-    return CsvHeader(None, [], delimiter), LineBlock(b"", lines.first_line + len(lines))
+        indexes.append(index)
+        texts.append(text)
+        if len(texts) == MAX_TITLE_LINES:
+            break
+    if not texts:
+        return CsvHeader(None, [], delimiter), LineBlock(b"", lines.first_line + len(lines))
+    position = find_position(texts, expected, delimiter)
+    if position is None:
+        return CsvHeader(None, [], delimiter), lines
+    text, after = texts[position], indexes[position] + 1
+    delimiter = delimiter or guess_delimiter(text, expected)
+    rest = lines.slice(after, len(lines)) if after < len(lines) else LineBlock(b"", lines.first_line + after)
+    return CsvHeader(text, _split_header(text, delimiter), delimiter), rest
 
 
 class CsvParser:
@@ -89,21 +110,35 @@ class CsvParser:
         self._map = column_map or ColumnMap(kind)
         self._names: list[str] = []  # the field of each column, an empty text for columns that are ignored
         self._cutter: RecordCutter | None = None
+        self._pending: LineBlock | None = None  # the first lines, while the header may come after them
         self._has_canonical_numbers = True  # until a number is written in a form that Arrow cannot read
 
     def read(self, lines: LineBlock, *, is_last: bool = True) -> ParsedBlock:
         """See `Parser`; a record that does not end yet is kept for the next call."""
         if self.header is None:
-            lines = self._read_header(lines)
+            lines = self._read_header(lines, is_last=is_last)
         if self._cutter is None:
             return concat_blocks(self._kind, [])
         records = self._cutter.cut(lines, is_last=is_last)
         return replace(parse_lines(self._reader, records, self._parse_columns, self.parse_line), lines=records)
 
-    def _read_header(self, lines: LineBlock) -> LineBlock:
-        """Read the names of the columns from the first line with a name; return the lines after it."""
+    def _read_header(self, lines: LineBlock, *, is_last: bool) -> LineBlock:
+        """Read the names of the columns; return the lines after them."""
+        if self._pending is not None:
+            lines = LineBlock(self._pending.data + lines.data, self._pending.first_line)
+            self._pending = None
         expected = [*self._map.columns.values(), *self._map.times.values()]
-        header, rest = read_header(lines, self._delimiter, expected)
+        named = {*self._map.mapper.values(), *self._map.times.values()}
+        is_long = is_last or len(lines.nonempty) >= MAX_TITLE_LINES
+
+        def find_position(texts: Sequence[str], _: Collection[str], delimiter: str | None) -> int | None:
+            position = find_named_header(texts, named, delimiter)
+            return 0 if position is None and is_long else position
+
+        header, rest = read_header(lines, self._delimiter, expected, find_position)
+        if header.text is None and len(rest) > 0:
+            self._pending = rest  # titles, after which the header may come
+            return LineBlock(b"", lines.first_line + len(lines))
         self._delimiter = header.delimiter
         if header.text is not None:
             self.header = header.text

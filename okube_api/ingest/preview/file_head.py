@@ -4,7 +4,8 @@ import csv
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from io import StringIO
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
 import orjson
@@ -18,7 +19,13 @@ from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.parquet import read_first_rows
 from okube_api.ingest.parse.row_checks import EMPTY_CELLS, InvalidLine, parse_json_line
 from okube_api.ingest.parse.transcoding import BYTE_ORDER_MARKS, Transcoder
-from okube_api.kit.cells import MAX_COLUMNS, describe_excess_columns, find_duplicate
+from okube_api.kit.cells import (
+    MAX_COLUMNS,
+    MAX_TITLE_LINES,
+    describe_excess_columns,
+    find_duplicate,
+    find_likely_header,
+)
 from okube_api.kit.encodings import find_codec
 from okube_api.tables.formula_marks import remove_mark
 from okube_api.tables.workbook import OLD_MARK, ZIP_MARK, open_sheet
@@ -75,7 +82,7 @@ def read_file_head(
     if start.startswith((ZIP_MARK, OLD_MARK)):
         if is_partial:
             raise Impossible("Send the whole workbook: its parts are listed at its end.")
-        return _read_workbook_head(file, sheet)
+        return _read_workbook_head(file, sheet, expected)
     if len(start) > HEAD_BYTES:
         start, is_partial = start[:HEAD_BYTES], True
     encoding = _find_mark(start) or encoding or guess_encoding(start)
@@ -129,7 +136,7 @@ _LETTERS = frozenset("àâäçéèêëîïôöùûüÿœæÀÂÄÇÉÈÊËÎÏÔ
 def _read_csv_head(
     text: bytes, encoding: str, delimiter: str | None, expected: Collection[str], *, is_partial: bool
 ) -> FileHead:
-    header, rest = read_header(LineBlock(text, 1), delimiter, expected)
+    header, rest = read_header(LineBlock(text, 1), delimiter, expected, find_likely_header)
     if header.text is None or header.delimiter is None:
         raise Impossible("The file has no header. The first line must name the columns.")
     _check_names(header.names)
@@ -181,17 +188,26 @@ def _to_scalar(value: Any) -> Any:
     return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
 
 
-def _read_workbook_head(file: BinaryIO, sheet_name: str | None) -> FileHead:
+def _read_workbook_head(file: BinaryIO, sheet_name: str | None, expected: Collection[str]) -> FileHead:
     sheet = open_sheet(file, sheet_name)
     rows = (row for row in sheet.rows if any(row))
-    names = [_strip_name(cell) for cell in next(rows, [])]
+    first_rows = list(islice(rows, MAX_TITLE_LINES))
+    position = find_likely_header([_format_row(row) for row in first_rows], expected, ";")
+    names = [_strip_name(cell) for cell in first_rows[position]] if first_rows else []
+    others = chain(first_rows[position + 1 :], rows)
     if excess := describe_excess_columns(names):
         raise Impossible(excess)
     _check_names(names)
     positions = [index for index, name in enumerate(names) if name]
-    cells = [[_read_cell(row[position].strip(" ")) for position in positions] for row in islice(rows, MAX_ROWS)]
+    cells = [[_read_cell(row[position].strip(" ")) for position in positions] for row in islice(others, MAX_ROWS)]
     names = [names[position] for position in positions]
     return FileHead(Format.XLSX, names, cells, sheet=sheet.name, sheets=sheet.names)
+
+
+def _format_row(row: Sequence[str]) -> str:
+    text = StringIO()
+    csv.writer(text, delimiter=";", lineterminator="").writerow(row)
+    return text.getvalue()
 
 
 def _strip_name(cell: str) -> str:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.errors import Impossible
 from okube_api.ingest.parse.cell_columns import CellReader
+from okube_api.ingest.parse.column_map import ColumnMap
 from okube_api.ingest.parse.csv_parser import CsvParser
 from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.text import ParsedBlock
@@ -20,9 +21,8 @@ def read(kind: str, text: str, **options: Any) -> ParsedBlock:
     return CsvParser(kind, **options).read(LineBlock(text.encode(), 1))
 
 
-def read_in_pieces(kind: str, text: str, lines_per_block: int) -> list[ParsedBlock]:
+def read_in_pieces(parser: CsvParser, text: str, lines_per_block: int) -> list[ParsedBlock]:
     """Parse a file whose blocks have a few lines each, as a stream would give them."""
-    parser = CsvParser(kind)
     lines = text.encode().splitlines(keepends=True)
     blocks = [
         parser.read(LineBlock(b"".join(lines[low : low + lines_per_block]), low + 1), is_last=False)
@@ -45,6 +45,21 @@ def test_a_cell_in_quotes_may_contain_line_ends(line_end: str) -> None:
     assert block.get_line(5).decode() == f'"x{line_end}{line_end}y",s,{AT},'
 
 
+@pytest.mark.parametrize("lines_per_block", [1, 2, 3, 9])
+def test_titles_are_skipped_when_columns_are_mapped(lines_per_block: int) -> None:
+    text = f"Export, mai\nVon;Bis\n\nWer;Wo;at;end\na;s;{AT};\nb;s;{AT};\n"
+    parser = CsvParser("visits", column_map=ColumnMap("visits", {"user": "Wer", "site": "Wo"}))
+    blocks = read_in_pieces(parser, text, lines_per_block)
+    assert [user for block in blocks for user in users(block)] == ["a", "b"]
+    assert [number for block in blocks for number in block.line_numbers.tolist()] == [5, 6]
+
+
+def test_a_mapped_column_that_no_line_has_is_named() -> None:
+    parser = CsvParser("visits", column_map=ColumnMap("visits", {"user": "Wer"}))
+    with pytest.raises(Impossible, match="no column 'Wer'"):
+        read_in_pieces(parser, f"user,site,at\na,s,{AT}\n", 1)
+
+
 visits = st.lists(
     st.tuples(
         st.text('ab,";\n é', min_size=1, max_size=6).filter(lambda text: text.strip(" ") == text and text.strip()),
@@ -65,7 +80,7 @@ def test_records_are_those_of_the_standard_library(rows: list[tuple[str, bool]],
     for user, is_valid in rows:
         numbers.append(file.getvalue().count("\n") + 1)
         writer.writerow([user, "s", AT if is_valid else "never"])
-    blocks = read_in_pieces("visits", file.getvalue(), size)
+    blocks = read_in_pieces(CsvParser("visits"), file.getvalue(), size)
     expected = list(zip(numbers, rows, strict=True))
     assert [user for block in blocks for user in users(block)] == [user for _, (user, valid) in expected if valid]
     assert [n for block in blocks for n in block.line_numbers.tolist()] == [n for n, (_, valid) in expected if valid]
@@ -76,7 +91,7 @@ def test_records_are_those_of_the_standard_library(rows: list[tuple[str, bool]],
 @pytest.mark.parametrize("size", [1, 2, 100])
 def test_half_of_a_broken_record_is_never_an_event(size: int) -> None:
     text = f'user,site,at\n"Zoé\nRoy"x,s,{AT}\nbea,s,{AT}\n"open,s,{AT}\ncid,s,{AT}\n"dan",s,{AT}\n'
-    blocks = read_in_pieces("visits", text, size)
+    blocks = read_in_pieces(CsvParser("visits"), text, size)
     assert [user for block in blocks for user in users(block)] == ["bea", "cid", "dan"]
     assert [line.number for block in blocks for line in block.rejected] == [2, 3, 5]
 
