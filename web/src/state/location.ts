@@ -11,24 +11,29 @@ export function pagePath(application: string, page: string): string {
   return `/a/${encodeURIComponent(application)}/${page}`;
 }
 
+/** Change parameters of the query string, `null` removes one; or all of it by a function. */
+type ChangeQuery = (
+  changes: Record<string, string | null> | ((params: URLSearchParams) => void),
+  options?: { replace?: boolean },
+) => void;
+
 /**
- * Return the query string, and a function that changes some of its parameters; `null` removes one.
+ * Return the query string, and a function that changes it.
  *
  * A change is a step of the browser's history, unless `replace` is true.
  */
-export function useQuery(): [
-  URLSearchParams,
-  (changes: Record<string, string | null>, options?: { replace?: boolean }) => void,
-] {
+export function useQuery(): [URLSearchParams, ChangeQuery] {
   const search = useSearch();
   const [path, navigate] = useLocation();
   const params = useMemo(() => new URLSearchParams(search), [search]);
-  const change = useCallback(
-    (changes: Record<string, string | null>, options: { replace?: boolean } = {}) => {
+  const change = useCallback<ChangeQuery>(
+    (changes, options = {}) => {
       const next = new URLSearchParams(location.search); // not `params`: two changes at once must both hold
-      for (const [name, value] of Object.entries(changes))
-        if (value === null) next.delete(name);
-        else next.set(name, value);
+      if (typeof changes === "function") changes(next);
+      else
+        for (const [name, value] of Object.entries(changes))
+          if (value === null) next.delete(name);
+          else next.set(name, value);
       const text = next.toString();
       navigate(text ? `${path}?${text}` : path, options);
     },
@@ -50,7 +55,6 @@ export interface FrameState {
 /** Return the state at the top of the page, and functions that change it. */
 export function useFrameState(): FrameState {
   const [params, change] = useQuery();
-  const [path, navigate] = useLocation();
   return useMemo(
     () => ({
       period: parsePeriod(params.get("period")),
@@ -63,13 +67,12 @@ export function useFrameState(): FrameState {
         change({ compare: typeof comparison === "string" ? comparison : formatDays(comparison) });
       },
       setFilters: (filters) => {
-        const next = new URLSearchParams(location.search);
-        writeFilters(next, filters);
-        const text = next.toString();
-        navigate(text ? `${path}?${text}` : path);
+        change((next) => {
+          writeFilters(next, filters);
+        });
       },
     }),
-    [params, change, path, navigate],
+    [params, change],
   );
 }
 

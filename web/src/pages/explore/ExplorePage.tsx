@@ -1,6 +1,6 @@
 import { Code, Download } from "lucide-preact";
+import type { ComponentChildren } from "preact";
 import { useCallback, useMemo, useState } from "preact/hooks";
-import { useLocation } from "wouter-preact";
 
 import { api } from "~/api/client";
 import { ApiError } from "~/api/errors";
@@ -8,14 +8,14 @@ import { type Answer, ask, type Kpi, type Question } from "~/api/questions";
 import { useResources } from "~/api/resources";
 import { useRemote } from "~/api/useRemote";
 import { useApplication } from "~/application";
-import { filterName } from "~/frame/FilterBar";
+import { FilterNotice } from "~/frame/FilterNotice";
 import { useLanguage } from "~/i18n/language";
-import { hasFilter, questionFilters } from "~/state/filters";
+import { questionFilters } from "~/state/filters";
 import { useFrameState, useQuery } from "~/state/location";
 import { Button } from "~/ui/Button";
 import { Loaded } from "~/ui/Loading";
 import { Menu } from "~/ui/Menu";
-import { ErrorNotice, Notice } from "~/ui/Notice";
+import { ErrorNotice } from "~/ui/Notice";
 
 import { buildParam } from "./question";
 import { QuestionPanel } from "./QuestionPanel";
@@ -51,8 +51,7 @@ function Explorer({ kpis }: { kpis: readonly Kpi[] }) {
   const application = useApplication();
   const { key, days, compare } = application;
   const { filters } = useFrameState();
-  const [params, changeQuery] = useQuery();
-  const [path, navigate] = useLocation();
+  const [params, change] = useQuery();
   const hasFiscalCalendar = useFiscalCalendar();
   const hasComparison = compare.compare !== undefined;
 
@@ -93,22 +92,14 @@ function Explorer({ kpis }: { kpis: readonly Kpi[] }) {
     state,
   }));
 
-  const change = useCallback(
-    (changes: Record<string, string | null>) => {
-      changeQuery(changes);
-    },
-    [changeQuery],
-  );
   const changeOwn = useCallback(
     (own: OwnFilters) => {
-      const next = new URLSearchParams(location.search);
-      writeOwnFilters(next, own);
-      const text = next.toString();
-      navigate(text ? `${path}?${text}` : path);
+      change((next) => {
+        writeOwnFilters(next, own);
+      });
     },
-    [navigate, path],
+    [change],
   );
-  const ignored = Object.keys(filters).filter((name) => !hasFilter(state.module, name));
 
   return (
     <div class="explore">
@@ -127,11 +118,7 @@ function Explorer({ kpis }: { kpis: readonly Kpi[] }) {
       </QuestionSide>
       <div class="explore-answer stack" aria-label={texts.explore.answer} role="region">
         <Exports request={request} />
-        {ignored.length ? (
-          <Notice>
-            {texts.filters.notInModule(ignored.map((name) => filterName(name, texts.filters)).join(", "))}
-          </Notice>
-        ) : null}
+        <FilterNotice figures={[{ module: state.module }]} />
         <div class={remote.isLoading && remote.data ? "explore-stale" : ""}>
           <Loaded remote={remote} height={640}>
             {(answered) => (
@@ -161,7 +148,7 @@ function useFiscalCalendar(): boolean {
 }
 
 /** The question beside the answer; on narrow screens it can be folded. */
-function QuestionSide({ label, children }: { label: string; children: preact.ComponentChildren }) {
+function QuestionSide({ label, children }: { label: string; children: ComponentChildren }) {
   const [isOpen] = useState(() => matchMedia("(min-width: 1000px)").matches);
   return (
     <details class="explore-question card no-print" open={isOpen}>

@@ -114,7 +114,9 @@ export function Result({ answer, answered, current, resources, tableSort, change
       {notes.length ? (
         <Notice kind={isEmpty ? "warning" : "info"}>
           {notes.map(({ code, message }) => (
-            <p key={code + message}>{message}</p>
+            <p key={code + message} lang="en">
+              {message}
+            </p>
           ))}
         </Notice>
       ) : null}

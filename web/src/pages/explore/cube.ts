@@ -58,7 +58,8 @@ export interface Cube {
   read: (place: Place, version?: Version, field?: string) => number | null | undefined;
 }
 
-const SEPARATOR = "\u0001";
+/** Between the keys of two groupings in `Group.id`. */
+export const SEPARATOR = "\u0001";
 export const OTHERS = "others";
 const UNKNOWN = "unknown";
 

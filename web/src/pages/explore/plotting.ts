@@ -4,7 +4,7 @@ import type { Bucket, PlotSpec, Series, SeriesPlot } from "~/plots/spec";
 
 import type { TimeBucket } from "./buckets";
 import { sumsToWhole } from "./catalogue";
-import type { Cube, Entry, Group, Place } from "./cube";
+import { type Cube, type Entry, type Group, OTHERS, type Place, SEPARATOR } from "./cube";
 import type { ExploreState } from "./state";
 
 export type PlotKind = "number" | "line" | "bar" | "stacked" | "ranked" | "heat";
@@ -357,15 +357,13 @@ function isRestHuge(lines: readonly Line[], read: (line: Line) => number | null)
   return most > 0 && rest > HUGE * most;
 }
 
-const JOINT = "\u0001"; // between the keys of nested groups, as in `Group.id`
-
 /** Put two places together; the halves of a nested group become its id. */
 function mergePlaces(first: Place, second: Place): Place {
   const merged = { ...first, ...second };
   const halves = [first.group, second.group].filter((half): half is string => typeof half === "string");
-  const outer = halves.find((half) => half.endsWith(JOINT));
-  const inner = halves.find((half) => half.startsWith(JOINT));
-  if (outer !== undefined && inner !== undefined) merged.group = outer + inner.slice(JOINT.length);
+  const outer = halves.find((half) => half.endsWith(SEPARATOR));
+  const inner = halves.find((half) => half.startsWith(SEPARATOR));
+  if (outer !== undefined && inner !== undefined) merged.group = outer + inner.slice(SEPARATOR.length);
   return merged;
 }
 
@@ -393,16 +391,16 @@ function listAxes(cube: Cube, arrangement: Arrangement, labels: Labels): [Line[]
       const value = Math.abs(cube.read({ group: group.id }) ?? 0);
       if (earlier) earlier.sum += value;
       else {
-        const isRest = group.inner.key === "others";
-        const line = { entry: group.inner, place: { group: JOINT + group.inner.key }, isRest };
+        const isRest = group.inner.key === OTHERS;
+        const line = { entry: group.inner, place: { group: SEPARATOR + group.inner.key }, isRest };
         inners.set(group.inner.key, { line, sum: isRest ? -1 : value });
       }
     }
     const sorted = [...inners.values()].sort((a, b) => Number(a.line.isRest) - Number(b.line.isRest) || b.sum - a.sum);
     const outers = entriesOf(arrangement.groups).map((entry): Line => ({
       entry,
-      place: { group: entry.key + JOINT },
-      isRest: entry.key === "others",
+      place: { group: entry.key + SEPARATOR },
+      isRest: entry.key === OTHERS,
     }));
     return [outers, sorted.map(({ line }) => line)];
   }
