@@ -227,19 +227,23 @@ export function UpliftChoice() {
 /** What to do in an application without campaigns. */
 function NoCampaigns() {
   const { texts } = useLanguage();
-  const { key } = useApplication();
+  const { key, role } = useApplication();
   return (
     <section class="card stack">
       <h2>{texts.campaigns.noneTitle}</h2>
       <p>{texts.campaigns.noneText}</p>
-      <p class="row">
-        <Link class="button button-main" href={pagePath(key, "data")}>
-          {texts.overview.empty.link}
-        </Link>
-        <Link class="button" href={pagePath(key, "manage/campaigns")}>
-          {texts.campaigns.manage}
-        </Link>
-      </p>
+      {role === "reader" ? (
+        <p class="muted">{texts.overview.empty.reader}</p>
+      ) : (
+        <p class="row">
+          <Link class="button button-main" href={pagePath(key, "data")}>
+            {texts.overview.empty.link}
+          </Link>
+          <Link class="button" href={pagePath(key, "manage/campaigns")}>
+            {texts.campaigns.manage}
+          </Link>
+        </p>
+      )}
     </section>
   );
 }
