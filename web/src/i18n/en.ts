@@ -1,5 +1,5 @@
 /** English texts; their shape is that of every language. Sections are named like the folders of the page. */
-import { plural } from "./plural";
+import { groupDigits, plural, writeCount } from "./plural";
 
 export const en = {
   common: {
@@ -174,7 +174,7 @@ export const en = {
     bucket: "Period",
     range: (low: string, high: string) => `between ${low} and ${high}`,
     summary: (name: string, count: number, low: string, high: string) =>
-      `${name}: ${count} ${plural(count, "value", "values")} between ${low} and ${high}.`,
+      `${name}: ${writeCount(count, "value", "values")} between ${low} and ${high}.`,
     least: "least",
     most: "most",
     orMore: (value: string) => `${value} or more`,
@@ -237,7 +237,7 @@ export const en = {
     change: "Change",
     byOf: (figure: string, group: string) => `${figure} by ${group}`,
     limitTo: (name: string) => `Show only ${name}`,
-    moreRows: (count: number) => `Show ${count} more`,
+    moreRows: (count: number) => `Show ${groupDigits(count)} more`,
     notGiven: "Not given",
     cancelled: "You have cancelled the question, so that figures are missing.",
     tagsOverlap: "A site with several tags counts under each of them.",
@@ -245,7 +245,7 @@ export const en = {
     hoursOf: (figure: string) => `${figure} by weekday and hour`,
     hour: (hour: number) => `${hour}:00`,
     busiest: (weekday: string, from: string, to: string, value: string, figure: string, days: number) =>
-      `Busiest: ${weekday}, ${from} to ${to} (${figure.toLowerCase()}: ${value} on ${days} ${plural(days, "day", "days")}).`,
+      `Busiest: ${weekday}, ${from} to ${to} (${figure.toLowerCase()}: ${value} on ${writeCount(days, "day", "days")}).`,
     uneven: "The period has more of some weekdays than of others.",
     allCampaigns: "All campaigns, and models side by side",
     empty: {
@@ -336,7 +336,7 @@ export const en = {
     noGroup: "Nothing",
     groupRefused: "not known of this figure",
     groupSame: "chosen already",
-    digits: (name: string, count: number) => `${name}, first ${count} ${plural(count, "character", "characters")}`,
+    digits: (name: string, count: number) => `${name}, first ${writeCount(count, "character", "characters")}`,
     top: "Show",
     topOf: (name: string) => `Show (${name})`,
     topCount: (count: number) => `First ${count}`,
@@ -376,7 +376,8 @@ export const en = {
     dashed: (period: string) => `Dashed: ${period}`,
     paler: (period: string) => `Paler: ${period}`,
     comparedInTable: "The comparison is in the table below: more lines could not be told apart.",
-    groupsLeftOut: (shown: number, all: number) => `The ${shown} first of ${all} groups. Choose "All" to have each.`,
+    groupsLeftOut: (shown: number, all: number) =>
+      `The ${groupDigits(shown)} first of ${groupDigits(all)} groups. Choose "All" to have each.`,
     wholePeriod: "Whole period",
     allTogether: "All together",
     compared: "Compared",
@@ -679,8 +680,8 @@ export const en = {
     homesLeftOut: (shown: string) => `The map shows the ${shown} home areas with most visitors.`,
     noSites: "No site has coordinates yet.",
     noSitesHint: "Add sites",
-    ofHexagon: (areas: number) => `${areas} ${plural(areas, "home area", "home areas")}`,
-    more: (count: number) => `Show ${count} more`,
+    ofHexagon: (areas: number) => writeCount(areas, "home area", "home areas"),
+    more: (count: number) => `Show ${groupDigits(count)} more`,
   },
   campaigns: {
     model: "Attribution model",
@@ -716,7 +717,7 @@ export const en = {
     levels: { campaigns: "Campaigns", levers: "Levers", "campaigns.provider": "Providers" },
     open: (name: string) => `Open ${name}`,
     idle: (count: number) =>
-      `${count} ${plural(count, "campaign does", "campaigns do")} not run in this period and ${plural(count, "has", "have")} no figures in it.`,
+      `${writeCount(count, "campaign does", "campaigns do")} not run in this period and ${plural(count, "has", "have")} no figures in it.`,
     uplift: "Users",
     uplifts: { true: "Extrapolated", false: "As counted" },
     totals: {
@@ -847,7 +848,7 @@ export const en = {
     missing: (fields: string) => `Choose a column for: ${fields}. Without it no row can be read.`,
     missingEither: "Site or point of interest",
     tableFormat: (kind: string) => `${kind} come as CSV or Excel. Save the file in one of these formats.`,
-    firstRows: (count: number) => `First ${count} ${plural(count, "row", "rows")}, as the server reads them`,
+    firstRows: (count: number) => `First ${writeCount(count, "row", "rows")}, as the server reads them`,
     undo: "Undo the last change",
     rows: "Rows of the file",
     triedRows: "Tried rows",
@@ -894,7 +895,7 @@ export const en = {
       campaigns: "These campaigns are not known:",
       equipments: "This equipment is not known:",
     } as Record<string, string>,
-    moreNames: (count: number) => `and ${count} more`,
+    moreNames: (count: number) => `and ${groupDigits(count)} more`,
     unknownHelp: "Add them, then send this file again: what is in already is not counted twice.",
     bringKind: (kind: string) => `Bring a file: ${kind}`,
     manageKind: (name: string) => `Manage ${name}`,
@@ -1116,14 +1117,14 @@ export const en = {
       application: "New application",
     },
     counts: {
-      sites: (count: number) => `${count} ${plural(count, "site", "sites")}`,
-      pois: (count: number) => `${count} ${plural(count, "point of interest", "points of interest")}`,
-      campaigns: (count: number) => `${count} ${plural(count, "campaign", "campaigns")}`,
-      levers: (count: number) => `${count} ${plural(count, "lever", "levers")}`,
-      studies: (count: number) => `${count} ${plural(count, "study", "studies")}`,
-      equipments: (count: number) => `${count} ${plural(count, "equipment", "equipments")}`,
-      users: (count: number) => `${count} ${plural(count, "user or invitation", "users and invitations")}`,
-      keys: (count: number) => `${count} ${plural(count, "API key", "API keys")}`,
+      sites: (count: number) => writeCount(count, "site", "sites"),
+      pois: (count: number) => writeCount(count, "point of interest", "points of interest"),
+      campaigns: (count: number) => writeCount(count, "campaign", "campaigns"),
+      levers: (count: number) => writeCount(count, "lever", "levers"),
+      studies: (count: number) => writeCount(count, "study", "studies"),
+      equipments: (count: number) => writeCount(count, "equipment", "equipments"),
+      users: (count: number) => writeCount(count, "user or invitation", "users and invitations"),
+      keys: (count: number) => writeCount(count, "API key", "API keys"),
       application: () => "",
     },
     nothing: {
@@ -1372,9 +1373,10 @@ export const en = {
     choose: "Choose",
     chooseDone: "Done",
     searchIn: (label: string) => `Search (${label.toLowerCase()})`,
-    firstOf: (shown: number, total: number) => `The first ${shown} of ${total}. Search to find the others.`,
+    firstOf: (shown: number, total: number) =>
+      `The first ${groupDigits(shown)} of ${groupDigits(total)}. Search to find the others.`,
     addShown: (count: number) => `Add all ${count} shown`,
-    showMore: (count: number) => `${count} more`,
+    showMore: (count: number) => `${groupDigits(count)} more`,
     leverOfCampaign: (name: string) => `Lever: ${name}. It follows from the format, provider and agency.`,
     matchOther: "everything else",
     matchNothing: "nothing",
@@ -1428,16 +1430,14 @@ export const en = {
       application: "",
     },
     consequences: {
-      equipments: (count: number) => `${count} ${plural(count, "equipment is", "equipments are")} deleted, too.`,
+      equipments: (count: number) => `${writeCount(count, "equipment is", "equipments are")} deleted, too.`,
       thumbnail: () => "Its picture is deleted, too.",
-      campaigns: (count: number) =>
-        `${count} ${plural(count, "campaign no longer names", "campaigns no longer name")} it.`,
-      studies: (count: number) => `${count} ${plural(count, "study no longer has", "studies no longer have")} it.`,
+      campaigns: (count: number) => `${writeCount(count, "campaign no longer names", "campaigns no longer name")} it.`,
+      studies: (count: number) => `${writeCount(count, "study no longer has", "studies no longer have")} it.`,
       pois: (count: number) =>
-        `${count} ${plural(count, "point of interest is", "points of interest are")} no longer related to it.`,
-      costs: (count: number) => `${count} ${plural(count, "cost is", "costs are")} deleted with it.`,
-      campaignsOfLever: (count: number) =>
-        `${count} ${plural(count, "campaign changes", "campaigns change")} its lever.`,
+        `${writeCount(count, "point of interest is", "points of interest are")} no longer related to it.`,
+      costs: (count: number) => `${writeCount(count, "cost is", "costs are")} deleted with it.`,
+      campaignsOfLever: (count: number) => `${writeCount(count, "campaign changes", "campaigns change")} its lever.`,
     },
     invited: (login: string) => `${login} is invited`,
     invitationHint: (login: string, until: string) =>

@@ -1,6 +1,6 @@
 /** French texts. */
 import type { Texts } from "./en";
-import { plural } from "./plural";
+import { groupDigits, plural, writeCount } from "./plural";
 
 export const fr: Texts = {
   common: {
@@ -135,7 +135,7 @@ export const fr: Texts = {
   },
   filters: {
     by: "Filtrer par",
-    colon: " :",
+    colon: " :",
     nothing: "Aucun résultat.",
     offline: "En magasin",
     online: "En ligne",
@@ -160,7 +160,7 @@ export const fr: Texts = {
     provider: "Prestataire",
     agency: "Agence",
     format: "Format",
-    notInModule: (filters) => `Sans le filtre ${filters} : ces chiffres ne le connaissent pas.`,
+    notInModule: (filters) => `Sans le filtre ${filters} : ces chiffres ne le connaissent pas.`,
   },
   plots: {
     asTable: "Tableau",
@@ -177,7 +177,7 @@ export const fr: Texts = {
     bucket: "Période",
     range: (low, high) => `entre ${low} et ${high}`,
     summary: (name, count, low, high) =>
-      `${name} : ${count} ${plural(count, "valeur", "valeurs", "fr")} entre ${low} et ${high}.`,
+      `${name} : ${writeCount(count, "valeur", "valeurs", "fr")} entre ${low} et ${high}.`,
     least: "le moins",
     most: "le plus",
     orMore: (value) => `${value} ou plus`,
@@ -240,7 +240,7 @@ export const fr: Texts = {
     change: "Évolution",
     byOf: (figure, group) => `${figure} par ${group}`,
     limitTo: (name) => `Voir seulement ${name}`,
-    moreRows: (count) => `Voir ${count} de plus`,
+    moreRows: (count) => `Voir ${groupDigits(count, "fr")} de plus`,
     notGiven: "Non renseigné",
     cancelled: "Vous avez annulé la question : des chiffres manquent.",
     tagsOverlap: "Un site qui a plusieurs étiquettes compte pour chacune.",
@@ -248,7 +248,7 @@ export const fr: Texts = {
     hoursOf: (figure) => `${figure} par jour de semaine et par heure`,
     hour: (hour) => `${hour} h`,
     busiest: (weekday, from, to, value, figure, days) =>
-      `L'heure de pointe : le ${weekday} de ${from} à ${to} (${figure.toLowerCase()} : ${value} sur ${days} ${plural(days, "jour", "jours", "fr")}).`,
+      `L'heure de pointe : le ${weekday} de ${from} à ${to} (${figure.toLowerCase()} : ${value} sur ${writeCount(days, "jour", "jours", "fr")}).`,
     uneven: "Certains jours de semaine reviennent plus souvent que d'autres dans la période.",
     allCampaigns: "Toutes les campagnes, et les modèles côte à côte",
     empty: {
@@ -374,13 +374,13 @@ export const fr: Texts = {
     pickBucket: "Quand",
     pickPeriod: "Période entière",
     hidden: (count: number) =>
-      `${count} de plus dans le tableau ci-dessous : le graphique montre ce que l'on peut distinguer.`,
+      `${groupDigits(count, "fr")} de plus dans le tableau ci-dessous : le graphique montre ce que l'on peut distinguer.`,
     restHidden: (others: string) => `« ${others} » est dans le tableau ci-dessous : le graphique en serait aplati.`,
     dashed: (period: string) => `En tirets : ${period}`,
     paler: (period: string) => `Plus pâle : ${period}`,
     comparedInTable: "La comparaison est dans le tableau ci-dessous : plus de courbes ne se distingueraient pas.",
     groupsLeftOut: (shown: number, all: number) =>
-      `Les ${shown} premiers groupes sur ${all}. Choisissez « Tout » pour les avoir tous.`,
+      `Les ${groupDigits(shown, "fr")} premiers groupes sur ${groupDigits(all, "fr")}. Choisissez « Tout » pour les avoir tous.`,
     wholePeriod: "Période entière",
     allTogether: "Ensemble",
     compared: "Comparé",
@@ -829,8 +829,8 @@ export const fr: Texts = {
     homesLeftOut: (shown) => `La carte montre les ${shown} zones de domicile qui ont le plus de visiteurs.`,
     noSites: "Aucun site n'a encore de coordonnées.",
     noSitesHint: "Ajouter des sites",
-    ofHexagon: (areas) => `${areas} ${plural(areas, "zone de domicile", "zones de domicile", "fr")}`,
-    more: (count) => `Afficher ${count} de plus`,
+    ofHexagon: (areas) => writeCount(areas, "zone de domicile", "zones de domicile", "fr"),
+    more: (count) => `Afficher ${groupDigits(count, "fr")} de plus`,
   },
   campaigns: {
     model: "Modèle d'attribution",
@@ -866,7 +866,7 @@ export const fr: Texts = {
     levels: { campaigns: "Campagnes", levers: "Leviers", "campaigns.provider": "Prestataires" },
     open: (name) => `Ouvrir ${name}`,
     idle: (count) =>
-      `${count} ${plural(count, "campagne n'est pas diffusée", "campagnes ne sont pas diffusées", "fr")} sur cette période et n'y ${plural(count, "a", "ont", "fr")} aucun chiffre.`,
+      `${writeCount(count, "campagne n'est pas diffusée", "campagnes ne sont pas diffusées", "fr")} sur cette période et n'y ${plural(count, "a", "ont", "fr")} aucun chiffre.`,
     uplift: "Utilisateurs",
     uplifts: { true: "Extrapolés", false: "Tels que comptés" },
     totals: {
@@ -997,7 +997,7 @@ export const fr: Texts = {
     timeInColumn: "– dans la même colonne –",
     unitDefault: (unit) => `${unit} (par défaut)`,
     daysOnly: "Cette colonne a des jours sans heure. Choisissez aussi la colonne de l'heure.",
-    moreFields: (count) => `${count} ${plural(count, "autre champ", "autres champs", "fr")}`,
+    moreFields: (count) => writeCount(count, "autre champ", "autres champs", "fr"),
     missing: (fields) => `Choisissez une colonne pour : ${fields}. Sans elle, aucune ligne ne peut être lue.`,
     missingEither: "Site ou point d'intérêt",
     tableFormat: (kind) => `${kind} : fichiers CSV ou Excel seulement. Enregistrez le fichier dans un de ces formats.`,
@@ -1016,7 +1016,7 @@ export const fr: Texts = {
     triedGood: (count) => (count < 2 ? "La ligne est bonne." : `Les ${count} lignes essayées sont toutes bonnes.`),
     triedNone: (count) => `Aucune des ${count} lignes essayées n'est bonne.`,
     triedBad: (good, bad) =>
-      `${good} lignes sur ${good + bad} sont bonnes. ${bad} ${plural(bad, "serait rejetée", "seraient rejetées", "fr")}, les autres prises.`,
+      `${good} lignes sur ${good + bad} sont bonnes. ${writeCount(bad, "serait rejetée", "seraient rejetées", "fr")}, les autres prises.`,
     onlyBad: "Seulement les lignes rejetées",
     line: "Ligne",
     good: "bonne",
@@ -1052,7 +1052,7 @@ export const fr: Texts = {
       campaigns: "Ces campagnes sont inconnues :",
       equipments: "Ces équipements sont inconnus :",
     },
-    moreNames: (count) => `et ${count} ${plural(count, "autre", "autres", "fr")}`,
+    moreNames: (count) => `et ${writeCount(count, "autre", "autres", "fr")}`,
     unknownHelp: "Ajoutez-les, puis renvoyez ce fichier : ce qui est déjà là ne compte pas deux fois.",
     bringKind: (kind) => `Apporter un fichier : ${kind.toLowerCase()}`,
     manageKind: (name) => `Gérer ${name}`,
@@ -1336,14 +1336,14 @@ export const fr: Texts = {
       application: "Nouvelle application",
     },
     counts: {
-      sites: (count) => `${count} ${plural(count, "site", "sites", "fr")}`,
-      pois: (count) => `${count} ${plural(count, "point d'intérêt", "points d'intérêt", "fr")}`,
-      campaigns: (count) => `${count} ${plural(count, "campagne", "campagnes", "fr")}`,
-      levers: (count) => `${count} ${plural(count, "levier", "leviers", "fr")}`,
-      studies: (count) => `${count} ${plural(count, "étude", "études", "fr")}`,
-      equipments: (count) => `${count} ${plural(count, "équipement", "équipements", "fr")}`,
-      users: (count) => `${count} ${plural(count, "utilisateur ou invitation", "utilisateurs et invitations", "fr")}`,
-      keys: (count) => `${count} ${plural(count, "clé d'API", "clés d'API", "fr")}`,
+      sites: (count) => writeCount(count, "site", "sites", "fr"),
+      pois: (count) => writeCount(count, "point d'intérêt", "points d'intérêt", "fr"),
+      campaigns: (count) => writeCount(count, "campagne", "campagnes", "fr"),
+      levers: (count) => writeCount(count, "levier", "leviers", "fr"),
+      studies: (count) => writeCount(count, "étude", "études", "fr"),
+      equipments: (count) => writeCount(count, "équipement", "équipements", "fr"),
+      users: (count) => writeCount(count, "utilisateur ou invitation", "utilisateurs et invitations", "fr"),
+      keys: (count) => writeCount(count, "clé d'API", "clés d'API", "fr"),
       application: () => "",
     },
     nothing: {
@@ -1599,9 +1599,10 @@ export const fr: Texts = {
     choose: "Choisir",
     chooseDone: "Terminé",
     searchIn: (label) => `Rechercher (${label.toLowerCase()})`,
-    firstOf: (shown, total) => `Les ${shown} premiers sur ${total}. Recherchez pour trouver les autres.`,
+    firstOf: (shown, total) =>
+      `Les ${groupDigits(shown, "fr")} premiers sur ${groupDigits(total, "fr")}. Recherchez pour trouver les autres.`,
     addShown: (count) => `Ajouter les ${count} affichés`,
-    showMore: (count) => `${count} de plus`,
+    showMore: (count) => `${groupDigits(count, "fr")} de plus`,
     leverOfCampaign: (name) => `Levier : ${name}. Il découle du format, du fournisseur et de l'agence.`,
     matchOther: "tout le reste",
     matchNothing: "rien",
@@ -1657,15 +1658,14 @@ export const fr: Texts = {
     },
     consequences: {
       equipments: (count) =>
-        `${count} ${plural(count, "équipement est supprimé", "équipements sont supprimés", "fr")} aussi.`,
+        `${writeCount(count, "équipement est supprimé", "équipements sont supprimés", "fr")} aussi.`,
       thumbnail: () => "Son image est supprimée aussi.",
-      campaigns: (count) => `${count} ${plural(count, "campagne ne le cite", "campagnes ne le citent", "fr")} plus.`,
-      studies: (count) => `${count} ${plural(count, "étude ne le contient", "études ne le contiennent", "fr")} plus.`,
+      campaigns: (count) => `${writeCount(count, "campagne ne le cite", "campagnes ne le citent", "fr")} plus.`,
+      studies: (count) => `${writeCount(count, "étude ne le contient", "études ne le contiennent", "fr")} plus.`,
       pois: (count) =>
-        `${count} ${plural(count, "point d'intérêt ne lui est plus lié", "points d'intérêt ne lui sont plus liés", "fr")}.`,
-      costs: (count) => `${count} ${plural(count, "coût est supprimé", "coûts sont supprimés", "fr")} avec elle.`,
-      campaignsOfLever: (count) =>
-        `${count} ${plural(count, "campagne change", "campagnes changent", "fr")} de levier.`,
+        `${writeCount(count, "point d'intérêt ne lui est plus lié", "points d'intérêt ne lui sont plus liés", "fr")}.`,
+      costs: (count) => `${writeCount(count, "coût est supprimé", "coûts sont supprimés", "fr")} avec elle.`,
+      campaignsOfLever: (count) => `${writeCount(count, "campagne change", "campagnes changent", "fr")} de levier.`,
     },
     invited: (login) => `${login} est invité`,
     invitationHint: (login, until) =>
