@@ -10,7 +10,7 @@ export interface Outlines {
   borders: Feature<MultiLineString>;
 }
 
-type World = Topology<{ countries: GeometryCollection; land: GeometryCollection }>;
+type World = Topology<{ countries: GeometryCollection }>;
 
 let outlines: Promise<Outlines> | undefined;
 
@@ -27,10 +27,10 @@ async function readOutlines(): Promise<Outlines> {
   const response = await fetch(outlinesUrl);
   if (!response.ok) throw new Error(`The outlines of countries cannot be loaded (${response.status}).`);
   const world = (await response.json()) as World;
-  const { countries, land } = world.objects;
+  const { countries } = world.objects;
   const borders = mesh(world, countries, (left, right) => left !== right);
   return {
-    land: feature(world, land),
+    land: feature(world, countries), // the outline of all Eurasia leaves holes where tiles cut it
     borders: { type: "Feature", properties: {}, geometry: borders },
   };
 }
