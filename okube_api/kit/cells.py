@@ -43,6 +43,8 @@ class CellFormat:
     date_order: DateOrder | None = None
 
 
+CENTURY = "20"
+"""First digits of years that are written with two digits."""
 BLANKS = " \t\r\n\u00a0"
 _BLANK = f"[{BLANKS}]*"
 _WIDE_BLANK, _NARROW_BLANK = "\u00a0", "\u202f"  # the second one also before AM and PM
@@ -71,9 +73,10 @@ DAY_PATTERN = (
     rf"(?:[T ]00:00(?::00(?:[.,]0+)?)?)?{_BLANK}$"
 )
 ORDERED_DAY_PATTERN = (
-    rf"^{_BLANK}([0-9]{{1,2}})[/.-]([0-9]{{1,2}})[/.-]([0-9]{{4}})(?:[T ]00:00(?::00(?:[.,]0+)?)?)?{_BLANK}$"
+    rf"^{_BLANK}([0-9]{{1,2}})[/.-]([0-9]{{1,2}})(?:[/.-]([0-9]{{4}})|/([0-9]{{2}}))"
+    rf"(?:[T ]00:00(?::00(?:[.,]0+)?)?)?{_BLANK}$"
 )
-"""Days whose order of day and month must be known."""
+"""Days whose order of day and month must be known; years of two digits (`31/12/24`) are those from 2000 on."""
 LOCAL_TIME_PATTERN = (
     rf"^{_BLANK}(?P<date>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}|[0-9]{{8}})[Tt ]"
     r"(?P<hour>[0-9]{2}):?(?P<minute>[0-9]{2})(?::?(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
@@ -81,7 +84,8 @@ LOCAL_TIME_PATTERN = (
 )
 """Instants without an offset, as databases and languages print them; their time zone must be known."""
 ORDERED_TIME_PATTERN = (
-    rf"^{_BLANK}(?P<first>[0-9]{{1,2}})[/.-](?P<middle>[0-9]{{1,2}})[/.-](?P<year>[0-9]{{4}})(?:,? |T)"
+    rf"^{_BLANK}(?P<first>[0-9]{{1,2}})[/.-](?P<middle>[0-9]{{1,2}})"
+    r"(?:[/.-](?P<year>[0-9]{4})|/(?P<short_year>[0-9]{2}))(?:,? |T)"
     r"(?P<hour>[0-9]{1,2})[:.](?P<minute>[0-9]{2})(?:[:.](?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
     rf"(?:[{BLANKS}{_NARROW_BLANK}]*(?P<half>[AaPp])[.]?[Mm][.]?)?{_BLANK}$"
 )
@@ -223,7 +227,7 @@ def read_local_time(text: str, order: DateOrder | None) -> str | None:
         hour = int(parts["hour"])
     elif order is not None and (parts := _ORDERED_TIME.fullmatch(text)):
         day, month = (parts["first"], parts["middle"]) if order == "dmy" else (parts["middle"], parts["first"])
-        date = f"{parts['year']}-{int(month):02}-{int(day):02}"
+        date = f"{parts['year'] or CENTURY + parts['short_year']}-{int(month):02}-{int(day):02}"
         hour = int(parts["hour"])
         if parts["half"]:
             if not 1 <= hour <= 12:
@@ -262,7 +266,7 @@ def _read_day(text: str, order: DateOrder | None) -> str:
         return f"{parts[1]}-{parts[2] or parts[4]}-{parts[3] or parts[5]}"
     if order is not None and (parts := _ORDERED_DAY.fullmatch(text)):
         day, month = (parts[1], parts[2]) if order == "dmy" else (parts[2], parts[1])
-        return f"{parts[3]}-{int(month):02}-{int(day):02}"
+        return f"{parts[3] or CENTURY + parts[4]}-{int(month):02}-{int(day):02}"
     return text
 
 
@@ -290,9 +294,11 @@ class DateOrderFinder:
     """Finds the only order of day and month with which all values of a file are valid days.
 
     order: None while both orders are possible, and when neither is.
+    has_short_years: whether days with years of two digits count; in some countries they begin with the year.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_short_years: bool = False) -> None:
+        self._has_short_years = has_short_years
         self._has_late_first = self._has_late_second = False
 
     def add(self, texts: Iterable[Any]) -> None:
@@ -300,7 +306,8 @@ class DateOrderFinder:
         for text in texts:
             if not isinstance(text, str):
                 continue
-            if parts := _ORDERED_DAY.fullmatch(text) or _ORDERED_TIME.fullmatch(text):
+            parts = _ORDERED_DAY.fullmatch(text) or _ORDERED_TIME.fullmatch(text)
+            if parts and (parts[3] or self._has_short_years):
                 self._has_late_first |= int(parts[1]) > 12
                 self._has_late_second |= int(parts[2]) > 12
 

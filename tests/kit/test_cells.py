@@ -123,7 +123,12 @@ def test_texts_that_mean_false(text: str) -> None:
         ("9/7/2023", "dmy", "2023-07-09"),
         ("07.09.2023", "mdy", "2023-07-09"),
         ("09-07-2023 00:00", "dmy", "2023-07-09"),
+        ("9/7/23", "dmy", "2023-07-09"),
+        ("07/09/23 00:00", "mdy", "2023-07-09"),
         ("09/07/2023", None, "09/07/2023"),
+        ("09/07/23", None, "09/07/23"),
+        ("09.07.23", "dmy", "09.07.23"),
+        ("23-07-09", "dmy", "23-07-09"),
         ("2023-07-09 08:00:00", None, "2023-07-09 08:00:00"),
     ],
 )
@@ -139,11 +144,19 @@ def test_days(text: str, order: Any, expected: str) -> None:
         (["01/02/2023"], None),
         (["25/02/2023", "02/25/2023"], None),
         (["2023-02-25", "x", 5, None], None),
+        (["25/02/23", "25/02/23 10:00"], None),
     ],
 )
 def test_the_order_of_dates_that_a_file_leaves(texts: list[Any], expected: str | None) -> None:
     finder = DateOrderFinder()
     finder.add(texts)
+    assert finder.order == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("25/02/23", "dmy"), ("02/25/23 10:00", "mdy"), ("02/03/23", None)])
+def test_the_order_of_dates_with_years_of_two_digits(text: str, expected: str | None) -> None:
+    finder = DateOrderFinder(has_short_years=True)
+    finder.add([text])
     assert finder.order == expected
 
 

@@ -18,6 +18,7 @@ from okube_api.ingest.parse.local_times import LocalTimes, RowZones, ends_utc_da
 from okube_api.ingest.parse.row_checks import DATES_HINT, InvalidLine
 from okube_api.kit.cells import (
     BLANKS,
+    CENTURY,
     COMMA_PATTERN,
     GROUPED_PATTERN,
     INSTANT_PATTERN,
@@ -309,12 +310,13 @@ class CellReader:
         """Return local times as spreadsheets write them as `YYYY-MM-DDThh:mm:ss`, null for other texts."""
         parts = _split(texts, ORDERED_TIME_PATTERN)
         first, middle, year = parts["first"], parts["middle"], parts["year"]
-        dates = pc.binary_join_element_wise(first, middle, year, "/")
+        dates = pc.binary_join_element_wise(first, middle, year, "/")  # no dates when the year has two digits
         self._dates.add(dates.unique().to_pylist())
         order = self.cell_format.date_order
         if order is None:
             return pa.nulls(len(texts), pa.string())
         day, month = (first, middle) if order == "dmy" else (middle, first)
+        year = pc.if_else(pc.equal(year, ""), pc.binary_join_element_wise(CENTURY, parts["short_year"], ""), year)
         date = pc.binary_join_element_wise(year, pc.utf8_lpad(month, 2, "0"), pc.utf8_lpad(day, 2, "0"), "-")
         hour = parts["hour"].cast(pa.int64())
         half_day = pc.subtract(hour, pc.multiply(pc.divide(hour, 12), 12))

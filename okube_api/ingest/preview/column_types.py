@@ -106,7 +106,7 @@ def _guess_order(values: Sequence[Any], is_continental: bool) -> DateOrder | Non
     ordered = [value for value in values if is_ordered_day(value) or is_ordered_time(value)]
     if not ordered:
         return None
-    finder = DateOrderFinder()
+    finder = DateOrderFinder(has_short_years=True)  # the sender sees the guess
     finder.add(ordered)
     if finder.order is not None:
         return finder.order

@@ -194,12 +194,14 @@ def _read_workbook_head(file: BinaryIO, sheet_name: str | None, expected: Collec
     first_rows = list(islice(rows, MAX_TITLE_LINES))
     position = find_likely_header([_format_row(row) for row in first_rows], expected, ";")
     names = [_strip_name(cell) for cell in first_rows[position]] if first_rows else []
-    others = chain(first_rows[position + 1 :], rows)
+    following_rows = chain(first_rows[position + 1 :], rows)
     if excess := describe_excess_columns(names):
         raise Impossible(excess)
     _check_names(names)
     positions = [index for index, name in enumerate(names) if name]
-    cells = [[_read_cell(row[position].strip(" ")) for position in positions] for row in islice(others, MAX_ROWS)]
+    cells = [
+        [_read_cell(row[position].strip(" ")) for position in positions] for row in islice(following_rows, MAX_ROWS)
+    ]
     names = [names[position] for position in positions]
     return FileHead(Format.XLSX, names, cells, sheet=sheet.name, sheets=sheet.names)
 

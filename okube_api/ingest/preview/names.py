@@ -23,6 +23,7 @@ _SITE = (
     "code magasin", "code site", "code boutique", "code pdv", "code point vente", "id magasin", "id site", "site id",
     "store id", "store code", "shop id", "shop code", "nom magasin", "nom boutique", "store name", "shop name",
     "site name", "numero magasin", "store number", "magasin code", "location", "etablissement", "lieu", "codemagasin",
+    "mag", "code mag", "numero mag", "id mag", "nom mag",
 )  # fmt: skip
 _INSTANT = (
     "at", "date", "datetime", "date heure", "date time", "timestamp", "horodatage", "horodate", "instant", "moment",
@@ -202,7 +203,12 @@ KIND_FIELD_NAMES: Mapping[tuple[str, str], Collection[str]] = {
     ("pois", "name"): (*FIELD_NAMES["name"], "poi", "lieu", "concurrent", "competitor", "place", "nom concurrent"),
     ("pois", "type"): (*FIELD_NAMES["type"], "enseigne", "brand", "marque"),
     ("campaigns", "key"): (*_CODE, *(name for name in _CAMPAIGN if "nom" not in name and "name" not in name)),
-    ("campaigns", "name"): (*FIELD_NAMES["name"], *(name for name in _CAMPAIGN if "nom" in name or "name" in name)),
+    ("campaigns", "name"): (
+        *FIELD_NAMES["name"],
+        *(name for name in _CAMPAIGN if "nom" in name or "name" in name),
+        "campagne",
+        "campaign",
+    ),
     ("studies", "key"): (*_CODE, "study", "etude", "code etude"),
     ("studies", "name"): (*FIELD_NAMES["name"], "nom etude", "study name"),
     ("areas", "name"): (*FIELD_NAMES["name"], "nom iris", "area", "area name"),
@@ -215,7 +221,8 @@ def split_name(name: str) -> tuple[str, ...]:
     outside = _BRACKETS.sub(" ", name)
     spaced = _CAMEL.sub(" ", (outside if outside.strip() else name).replace("°", "umero "))
     plain = unicodedata.normalize("NFKD", spaced.replace("œ", "oe")).encode("ascii", "ignore").decode().lower()
-    words = [word for word in _WORD.findall(plain) if word not in _ARTICLES]
+    words = _WORD.findall(plain)
+    words = [word for word in words if word not in _ARTICLES] or words  # `Du` and `Au` are days
     return tuple(word[:-1] if len(word) > _MIN_PLURAL and word.endswith("s") else word for word in words)
 
 
