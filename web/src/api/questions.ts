@@ -6,8 +6,6 @@ export const MODULES: readonly Module[] = ["performance", "presence", "conversio
 
 export type Kpi = Schemas["KpiShown"] & { module: Module };
 export type Granularity = Kpi["granularities"][string][number];
-export type FilterValues = (string | number)[];
-
 /** One grouping of `by`, with its options. */
 export interface Grouping {
   of: string;

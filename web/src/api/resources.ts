@@ -26,7 +26,7 @@ export interface Page<T> {
 
 const PAGE_SIZE = 100; // the most that the server gives
 /** More than these are not read for choices of names; longer lists are searched. */
-export const MOST_READ = 1000;
+const MOST_READ = 1000;
 
 /** Return a page of resources; `query` has the list's parameters, lists as repeated ones. */
 export async function listResources<Kind extends ResourceKind>(
@@ -46,7 +46,7 @@ export async function listResources<Kind extends ResourceKind>(
 }
 
 /** Return all resources of a kind, at most `MOST_READ`. */
-export async function listAllResources<Kind extends ResourceKind>(
+async function listAllResources<Kind extends ResourceKind>(
   application: string,
   kind: Kind,
   signal?: AbortSignal,

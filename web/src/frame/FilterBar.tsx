@@ -28,7 +28,7 @@ export function FilterBar() {
   }
 
   return (
-    <div class="filter-bar row" role="group" aria-label={texts.frame.filters}>
+    <div class="row" role="group" aria-label={texts.frame.filters}>
       {entries.flatMap(([name, values]) =>
         values.map((value) => {
           const label = `${filterName(name, texts.filters)}${texts.filters.colon} ${valueLabel(name, value)}`;

@@ -16,7 +16,7 @@ export function Sparkline({
   return (
     <svg class="sparkline" viewBox={`0 0 ${width} ${height}`} width={width} height={height} aria-hidden="true">
       {compared ? <path d={linePath(compared, width, scale)} class="sparkline-compared" /> : null}
-      <path d={linePath(values, width, scale)} class="sparkline-own" />
+      <path d={linePath(values, width, scale)} />
     </svg>
   );
 }

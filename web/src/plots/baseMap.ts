@@ -26,7 +26,7 @@ import "./baseMap.css";
 
 setWorkerUrl(workerUrl); // a file of the page's own origin: its policy allows no worker from a blob
 
-export const EMPTY: FeatureCollection = { type: "FeatureCollection", features: [] };
+const EMPTY: FeatureCollection = { type: "FeatureCollection", features: [] };
 const SIMPLIFIED_PX = 0.1; // the default, 0.375, makes polygons of circles
 /** Without an address of glyphs, MapLibre draws them from the fonts of the system. */
 export const MAP_FONT = ["system-ui"];
@@ -41,7 +41,7 @@ export function hasWebGl(): boolean {
 }
 
 /** Return the layers of land and borders. */
-export function makeBaseLayers(theme: PlotTheme, water: string): LayerSpecification[] {
+function makeBaseLayers(theme: PlotTheme, water: string): LayerSpecification[] {
   return [
     { id: "water", type: "background", paint: { "background-color": water } },
     { id: "land", type: "fill", source: "land", paint: { "fill-color": theme.surface } },

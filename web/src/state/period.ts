@@ -27,7 +27,7 @@ export const COMPARISONS = [
 export type Comparison = (typeof COMPARISONS)[number] | "none" | Days;
 
 export const DEFAULT_PERIOD: Preset = "last-30-days";
-export const DEFAULT_COMPARISON: Comparison = "previousYearSameWeekday";
+const DEFAULT_COMPARISON: Comparison = "previousYearSameWeekday";
 
 const RANGE = /^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$/;
 
@@ -58,7 +58,7 @@ export function presetDays(preset: Preset, today: string, weekStart = "monday"):
 }
 
 /** Return the days that a text such as `2026-01-01..2026-01-31` names, if it does. */
-export function parseDays(text: string | null): Days | undefined {
+function parseDays(text: string | null): Days | undefined {
   const [, from, to] = RANGE.exec(text ?? "") ?? [];
   return from && to && isDay(from) && isDay(to) && from <= to ? { from, to } : undefined;
 }

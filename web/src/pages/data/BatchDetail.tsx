@@ -29,7 +29,7 @@ export function BatchDetail({ id, onDeleted }: { id: string; onDeleted: () => vo
   useRefresh(Boolean(remote.data && isUnfinished(remote.data)) && !remote.isLoading, remote.reload);
   return (
     <div class="stack">
-      <Link class="row batch-back" href={pagePath(key, "data")}>
+      <Link class="row" href={pagePath(key, "data")}>
         <ArrowLeft size={18} aria-hidden="true" />
         {texts.data.backToList}
       </Link>

@@ -1,6 +1,6 @@
 /** Beginnings of files: what the server needs to see of a file before it is sent. */
 
-export const HEAD_BYTES = 256 * 1024;
+const HEAD_BYTES = 256 * 1024;
 export const TRIED_ROWS = 100;
 
 /** The part of a file that is previewed and tried. */

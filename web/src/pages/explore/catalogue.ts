@@ -7,7 +7,7 @@ import { countDays } from "~/state/days";
 const MOST_HOUR_DAYS = 92;
 
 /** Return the grouping as the catalogue has it: attributes and extras are one entry for all names. */
-export function catalogueName(grouping: string): string {
+function catalogueName(grouping: string): string {
   if (grouping.startsWith("sites.attributes.")) return "sites.attributes.<name>";
   if (grouping.startsWith("extras.")) return "extras.<name>";
   return grouping;

@@ -39,7 +39,7 @@ export function groupingName(text: string, texts: Texts): string {
 }
 
 /** Return the name of a band of a distribution, such as "5–15 min" or "2 h and more". */
-export function bandName(
+function bandName(
   from: number,
   to: number | null,
   unit: string,

@@ -137,7 +137,7 @@ const single = (value: unknown): Cell[] =>
 const MODELS = ["linear", "shapley", "fc", "lc", "participation"];
 
 /** Return the key of a band of a distribution; the last one has no end. */
-export function bandKey(from: number, to: number | null): string {
+function bandKey(from: number, to: number | null): string {
   return `${from}..${to ?? ""}`;
 }
 

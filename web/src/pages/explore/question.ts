@@ -54,7 +54,7 @@ function buildGrouping(state: ExploreState, text: string, index: number): Groupi
 }
 
 /** Return filters of the question alone as the API has them. */
-export function buildFilters(own: OwnFilters): Record<string, unknown> {
+function buildFilters(own: OwnFilters): Record<string, unknown> {
   const filters: Record<string, unknown> = {};
   const days: Record<string, unknown> = {};
   for (const [name, values] of Object.entries(own.included)) {

@@ -6,7 +6,7 @@ import { questionPath } from "~/api/questions";
 import { ROOT } from "~/root";
 import { saveFile } from "~/ui/downloads";
 
-export const TOKEN = "YOUR-TOKEN";
+const TOKEN = "YOUR-TOKEN";
 
 export interface QuestionRequest {
   /** Path and query string below the server's root. */

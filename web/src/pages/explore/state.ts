@@ -68,7 +68,7 @@ function defaultMode(kpi: Kpi, groupings: number): Mode {
 }
 
 /** Return the granularity that suits a period. */
-export function defaultGrain(kpi: Kpi, mode: Mode, days: Days): Granularity {
+function defaultGrain(kpi: Kpi, mode: Mode, days: Days): Granularity {
   const offered = kpi.granularities[mode] ?? [];
   const count = countDays(days);
   const suitable: Granularity =

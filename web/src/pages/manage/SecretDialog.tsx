@@ -58,6 +58,6 @@ export function SecretDialog({
 }
 
 /** Return the link on which an invited person chooses a password; servers do not see what is behind the `#`. */
-export function invitationLink(token: string): string {
+function invitationLink(token: string): string {
   return `${location.origin}${ROOT}login#invitation=${encodeURIComponent(token)}`;
 }

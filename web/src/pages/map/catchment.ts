@@ -26,7 +26,7 @@ export interface Catchment {
 }
 
 /** Shares of visitors whose radius is shown. */
-export const SHARES = [0.5, 0.8] as const;
+const SHARES = [0.5, 0.8] as const;
 
 /** Return the visitors by home area, those with most first, and the number of visitors without a known home. */
 export function readHomes(

@@ -5,7 +5,7 @@ import type { HomeArea } from "./catchment";
 import type { Position } from "./geodesy";
 
 /** From this zoom on, home areas have their own shape. */
-export const AREA_ZOOM = 9;
+const AREA_ZOOM = 9;
 /** From this zoom on, the cells of places are shown. */
 export const CELL_ZOOM = 13;
 

@@ -17,7 +17,7 @@ export interface Definition {
 }
 
 /** For each figure the ways to get it, the best first. */
-export const DEFINITIONS: Record<FigureId, readonly Definition[]> = {
+const DEFINITIONS: Record<FigureId, readonly Definition[]> = {
   visits: [
     { source: "performance", module: "performance", kpi: "visits", unit: "n" },
     { source: "presence", module: "presence", kpi: "sessions", unit: "n" },
