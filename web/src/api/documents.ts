@@ -31,15 +31,26 @@ export async function deleteDocument(path: string, etag: string | null = null): 
   await sendJson("DELETE", path, undefined, { headers: etag ? { "If-Match": etag } : {} });
 }
 
-/** Return a page of documents and how many there are. */
-export async function listDocuments(
+/** Parameters of a list; lists are repeated ones. */
+export type ListQuery = Record<string, string | number | readonly string[]>;
+
+/** Some documents of a list, and how many it has. */
+export interface Page<T> {
+  documents: T[];
+  total: number;
+}
+
+/** Return a page of documents. */
+export async function listDocuments<T = Fields>(
   path: string,
-  query: Record<string, string | number>,
+  query: ListQuery,
   signal?: AbortSignal,
-): Promise<{ documents: Fields[]; total: number }> {
-  const params = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+): Promise<Page<T>> {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query))
+    for (const one of typeof value === "object" ? value : [value]) params.append(name, String(one));
   const response = await sendJson("GET", `${path}?${params.toString()}`, undefined, signal ? { signal } : {});
-  const body = (await response.json()) as { documents: Fields[]; _$paginated: { total: number } };
+  const body = (await response.json()) as { documents: T[]; _$paginated: { total: number } };
   return { documents: body.documents, total: body["_$paginated"].total };
 }
 

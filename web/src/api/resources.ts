@@ -3,10 +3,9 @@ import { useMemo } from "preact/hooks";
 
 import { useApplication } from "~/application";
 
-import { send, type Schemas } from "./client";
-import { readError } from "./errors";
+import { apiPath, type Schemas } from "./client";
+import { listDocuments, type ListQuery, type Page } from "./documents";
 import { type Remote, useRemote } from "./useRemote";
-import { ROOT } from "~/root";
 
 interface ResourceTypes {
   sites: Schemas["SiteAnswer"];
@@ -19,30 +18,18 @@ interface ResourceTypes {
 export type ResourceKind = keyof ResourceTypes;
 export type Resource<Kind extends ResourceKind> = ResourceTypes[Kind];
 
-export interface Page<T> {
-  documents: T[];
-  total: number;
-}
-
 const PAGE_SIZE = 100; // the most that the server gives
 /** More than these are not read for choices of names; longer lists are searched. */
 const MOST_READ = 1000;
 
-/** Return a page of resources; `query` has the list's parameters, lists as repeated ones. */
-export async function listResources<Kind extends ResourceKind>(
+/** Return a page of resources. */
+export function listResources<Kind extends ResourceKind>(
   application: string,
   kind: Kind,
-  query: Record<string, string | number | string[]>,
+  query: ListQuery,
   signal?: AbortSignal,
 ): Promise<Page<Resource<Kind>>> {
-  const params = new URLSearchParams();
-  for (const [name, value] of Object.entries(query))
-    for (const one of Array.isArray(value) ? value : [value]) params.append(name, String(one));
-  const path = `${ROOT}applications/${encodeURIComponent(application)}/${kind}?${params.toString()}`;
-  const response = await send(path, signal ? { signal } : {});
-  if (!response.ok) throw await readError(response);
-  const body = (await response.json()) as { documents: Resource<Kind>[]; _$paginated: { total: number } };
-  return { documents: body.documents, total: body["_$paginated"].total };
+  return listDocuments<Resource<Kind>>(apiPath("applications", application, kind), query, signal);
 }
 
 /** Return all resources of a kind, at most `MOST_READ`. */

@@ -1,5 +1,6 @@
 /** Batches: the files of events that were sent. */
 import { apiPath, send } from "~/api/client";
+import { listDocuments, type Page } from "~/api/documents";
 import { readError } from "~/api/errors";
 
 import type { ReadingOptions } from "./mapping";
@@ -14,24 +15,17 @@ export interface BatchPage {
   total: number;
 }
 
-interface Page {
-  documents: Batch[];
-  _$paginated: { total: number };
-}
-
 function batchPath(application: string, ...segments: string[]): string {
   return apiPath("applications", application, "ingest", ...segments);
 }
 
-async function readPage(application: string, page: number, size: number, signal: AbortSignal): Promise<Page> {
-  const response = await send(`${batchPath(application)}?page=${page}&per_page=${size}`, { signal });
-  if (!response.ok) throw await readError(response);
-  return (await response.json()) as Page;
+function readPage(application: string, page: number, size: number, signal: AbortSignal): Promise<Page<Batch>> {
+  return listDocuments<Batch>(batchPath(application), { page, per_page: size }, signal);
 }
 
 /** Return a page of batches, the latest first; the server has the oldest first. `page` counts from 1. */
 export async function listBatches(application: string, page: number, signal: AbortSignal): Promise<BatchPage> {
-  const { total } = (await readPage(application, 1, 0, signal))["_$paginated"];
+  const { total } = await readPage(application, 1, 0, signal);
   const [first, end] = pageBounds(total, page);
   if (first >= end) return { batches: [], total };
   const numbers = [Math.floor(first / PAGE_SIZE) + 1, Math.ceil(end / PAGE_SIZE)];

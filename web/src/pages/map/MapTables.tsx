@@ -1,4 +1,4 @@
-import type { Page } from "~/api/resources";
+import type { Page } from "~/api/documents";
 import type { Remote } from "~/api/useRemote";
 import { useLanguage } from "~/i18n/language";
 import { useQuery } from "~/state/location";
