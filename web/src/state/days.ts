@@ -2,7 +2,8 @@
 import type { Days } from "~/api/questions";
 
 const DAY_MS = 86_400_000;
-const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+/** Weekdays as the API names them, in the order of ISO 8601. */
+export const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
 
 /** Return the day at a distance of days from another. */
 export function addDays(day: string, count: number): string {
@@ -21,7 +22,11 @@ export function weekdayOf(day: string): number {
 
 /** Return the first day of the week that holds a day. */
 export function startOfWeek(day: string, weekStart = "monday"): string {
-  const first = Math.max(0, WEEKDAYS.indexOf(weekStart)) + 1;
+  const first =
+    Math.max(
+      0,
+      WEEKDAYS.findIndex((name) => name === weekStart),
+    ) + 1;
   return addDays(day, -((weekdayOf(day) - first + 7) % 7));
 }
 

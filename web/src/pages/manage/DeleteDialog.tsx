@@ -24,7 +24,7 @@ export function DeleteDialog({
   const { manage, common } = useTexts();
   const remote = useRemote(
     `consequences ${section.name} ${String(document["_id"])}`,
-    () => section.countConsequences(place, document),
+    (signal) => section.countConsequences(place, document, signal),
     { immediate: true },
   );
   const verb = manage.deleteVerb[section.name];

@@ -4,6 +4,7 @@ import { Link, useLocation } from "wouter-preact";
 
 import { createDocument, deleteDocument, patchDocument, type Tagged } from "~/api/documents";
 import { ApiError, toApiError } from "~/api/errors";
+import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
 import { useSession } from "~/session";
 import { Button } from "~/ui/Button";
@@ -33,6 +34,7 @@ export function ItemForm({ section, place, stored, isReadOnly, isCreated, onSave
   const { texts, formats } = useLanguage();
   const { manage, common } = texts;
   const { me } = useSession();
+  const { timezone } = useApplication();
   const [, navigate] = useLocation();
   const form = useRef<HTMLFormElement>(null);
   const [saved, setSaved] = useState<Tagged | null>(null);
@@ -125,7 +127,7 @@ export function ItemForm({ section, place, stored, isReadOnly, isCreated, onSave
         )}
         <h2>{title}</h2>
         {typeof updatedAt === "string" ? (
-          <span class="muted">{manage.updatedAt(formats.instant(updatedAt))}</span>
+          <span class="muted">{manage.updatedAt(formats.instant(updatedAt, timezone))}</span>
         ) : null}
       </div>
       {isConflict ? (

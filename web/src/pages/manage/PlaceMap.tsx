@@ -75,9 +75,11 @@ export function PlaceMap({ draft, section, isDisabled }: Props) {
     created.on("click", ({ lngLat }) => {
       if (!latest.current.isDisabled) setPlace(latest.current.draft, [lngLat.lng, lngLat.lat]);
     });
-    const abort = new AbortController();
+    let abort = new AbortController();
     created.on("moveend", () => {
+      abort.abort(); // what was asked about the view before
       if (created.getZoom() < CONTEXT_ZOOM) return;
+      abort = new AbortController();
       const bbox = created.getBounds().toArray().flat().join();
       listResources(key, "pois", { bbox, per_page: 100 }, abort.signal).then(
         ({ documents }) => {

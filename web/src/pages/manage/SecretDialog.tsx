@@ -1,4 +1,5 @@
 import type { Fields } from "~/api/documents";
+import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
 import { ROOT } from "~/root";
 import { Button } from "~/ui/Button";
@@ -19,11 +20,12 @@ export function SecretDialog({
 }) {
   const { texts, formats } = useLanguage();
   const { manage, common } = texts;
+  const { timezone } = useApplication();
   const token = typeof document["token"] === "string" ? document["token"] : null;
   const isInvitation = section === "users";
   const secret = token && isInvitation ? invitationLink(token) : token;
   const login = String(document["login"] ?? "");
-  const until = document["expiresAt"] ? formats.instant(String(document["expiresAt"])) : "";
+  const until = document["expiresAt"] ? formats.instant(String(document["expiresAt"]), timezone) : "";
   return (
     <Dialog title={isInvitation ? manage.invited(login) : manage.keyCreated} onClose={onClose}>
       {secret ? (

@@ -4,6 +4,7 @@
  * A draft that cannot be understood is sent as it is: the server says what is wrong with it.
  */
 import type { Fields } from "~/api/documents";
+import { WEEKDAYS } from "~/state/days";
 
 export interface Codec<Draft> {
   read: (value: unknown) => Draft;
@@ -146,8 +147,6 @@ export const namedValues: Codec<NamedValue[]> = {
 };
 
 // -- opening hours -----------------------------------------------------------------------------------------------
-
-export const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
 
 /** Hours of a day as text, such as `09:00-12:30, 14:00-19:00`; nothing where it is closed. */
 const hours: Codec<string> = {

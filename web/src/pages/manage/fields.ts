@@ -2,6 +2,8 @@
 import type { Schemas } from "~/api/client";
 import type { Texts } from "~/i18n/en";
 
+import { WEEKDAYS } from "~/state/days";
+
 import {
   applicationsKind,
   choiceKind,
@@ -218,9 +220,8 @@ const application: FieldsOf<Schemas["ApplicationUpdate"]> = [
   { name: "currency", kind: textKind({ source: "currencies" }), isRequired: true },
   { name: "settings/country", kind: textKind() },
 ];
-const WEEKDAY_CHOICES = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
 const calendar: FieldsOf<Schemas["ApplicationUpdate"]> = [
-  { name: "settings/calendar/weekStart", kind: choiceKind(WEEKDAY_CHOICES, { isOptional: true }) },
+  { name: "settings/calendar/weekStart", kind: choiceKind(WEEKDAYS, { isOptional: true }) },
   { name: "settings/calendar/fiscalYearStart", kind: textKind() },
   { name: "settings/calendar/retail", kind: choiceKind(["4-5-4", "4-4-5", "5-4-4"], { isOptional: true }) },
   { name: "settings/calendar/yearEnds", kind: textKind() },

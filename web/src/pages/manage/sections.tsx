@@ -50,7 +50,7 @@ export interface Section {
   isImported?: boolean;
   /** What a new one has. */
   initial: Fields;
-  countConsequences: (place: Place, document: Fields) => Promise<Consequence[]>;
+  countConsequences: (place: Place, document: Fields, signal?: AbortSignal) => Promise<Consequence[]>;
 }
 
 /** Return the name of a document as people know it. */
@@ -162,8 +162,8 @@ const below =
   ({ application }: Place) =>
     apiPath("applications", application, ...path);
 
-const countIn = async (path: string, query: Record<string, string>): Promise<number> =>
-  (await listDocuments(path, { ...query, per_page: 0 })).total;
+const countIn = async (path: string, query: Record<string, string>, signal?: AbortSignal): Promise<number> =>
+  (await listDocuments(path, { ...query, per_page: 0 }, signal)).total;
 
 type Base = Pick<Section, "name" | "listPath" | "columns"> & Partial<Section>;
 
@@ -206,12 +206,12 @@ export const SECTIONS: Record<SectionName, Section> = {
     hasActiveFilter: true,
     columns: [textColumn("key"), textColumn("city", city), textColumn("type"), listColumn("tags"), activeColumn],
     initial: { active: true, online: false },
-    countConsequences: async ({ application }, document) => {
+    countConsequences: async ({ application }, document, signal) => {
       const { _id, thumbnail } = document as Pick<Stored, "_id" | "thumbnail">;
       const [equipments, campaigns, studies, pois] = await Promise.all([
-        countIn(apiPath("applications", application, "sites", _id, "equipments"), {}),
+        countIn(apiPath("applications", application, "sites", _id, "equipments"), {}, signal),
         ...["campaigns", "studies", "pois"].map((kind) =>
-          countIn(apiPath("applications", application, kind), { sites: _id }),
+          countIn(apiPath("applications", application, kind), { sites: _id }, signal),
         ),
       ]);
       return [
@@ -230,8 +230,11 @@ export const SECTIONS: Record<SectionName, Section> = {
     hasActiveFilter: true,
     columns: [textColumn("key"), textColumn("type"), listColumn("tags"), activeColumn],
     initial: { active: true },
-    countConsequences: async ({ application }, { _id }) => [
-      { name: "studies", count: await countIn(apiPath("applications", application, "studies"), { pois: String(_id) }) },
+    countConsequences: async ({ application }, { _id }, signal) => [
+      {
+        name: "studies",
+        count: await countIn(apiPath("applications", application, "studies"), { pois: String(_id) }, signal),
+      },
     ],
   }),
   campaigns: makeSection({
@@ -256,10 +259,10 @@ export const SECTIONS: Record<SectionName, Section> = {
     isOrdered: true,
     columns: [textColumn("key"), matchColumn],
     initial: { trigger: false },
-    countConsequences: async ({ application }, { _id }) => [
+    countConsequences: async ({ application }, { _id }, signal) => [
       {
         name: "campaignsOfLever",
-        count: await countIn(apiPath("applications", application, "campaigns"), { lever: String(_id) }),
+        count: await countIn(apiPath("applications", application, "campaigns"), { lever: String(_id) }, signal),
       },
     ],
   }),

@@ -1,9 +1,9 @@
 import type { Fields } from "~/api/documents";
 import { useLanguage } from "~/i18n/language";
+import { WEEKDAYS } from "~/state/days";
 import { Button } from "~/ui/Button";
 import { TextField } from "~/ui/Field";
 
-import { WEEKDAYS } from "../codecs";
 import type { InputProps } from "../kinds";
 
 /** Opening hours of each weekday as text. */
