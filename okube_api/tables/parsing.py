@@ -13,12 +13,20 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from okube_api.errors import Fault, Impossible, format_suggestion
-from okube_api.kit.cells import INSTANT_PATTERN, CellFormat, ValueType, is_naive_instant, is_ordered_day, read_value
+from okube_api.kit.cells import (
+    GROUPED_PATTERN,
+    INSTANT_PATTERN,
+    CellFormat,
+    ValueType,
+    is_naive_instant,
+    is_ordered_day,
+    read_value,
+)
 from okube_api.kit.encodings import looks_misread
 from okube_api.kit.schemas import Body
 from okube_api.store.values import Json
 from okube_api.tables.cells import NULL_CELL, parse_free, parse_list, parse_text, split_items
-from okube_api.tables.columns import CellType, TableColumn, TableColumns, list_columns
+from okube_api.tables.columns import COORDINATES, CellType, TableColumn, TableColumns, list_columns
 from okube_api.tables.reading import RowBlock
 
 ID_COLUMN = "_id"
@@ -28,8 +36,10 @@ MAX_ERRORS = 100
 ENCODING_HINT = " The file seems to have another encoding: give `encoding`, such as utf8 or windows-1252."
 _MAPPER_HINT = " To read columns with names of your own, give the column of each field as `mapper[field]`."
 
+_COMMA_HINT = " A comma before three digits may be a decimal comma or not: write 1234 or 1.234."
+
 _DEFAULT_FORMAT = CellFormat()
-_INSTANT = re.compile(INSTANT_PATTERN)
+_INSTANT, _GROUPED = re.compile(INSTANT_PATTERN), re.compile(GROUPED_PATTERN)
 _SERIAL_DAY = re.compile(r" *([2-7]\d{4})(?:[.,]0+)? *", re.ASCII)  # 1954 to 2119
 
 
@@ -89,6 +99,7 @@ class RowParser:
             for name, column in self._columns
         ]
         self._names = {column.path: name for name, column in self._columns}
+        self._number_columns = {name for name, column in self._columns if column.cell_type is CellType.NUMBER}
         self._day_columns = {name for name, column in self._columns if column.name in day_fields}
 
     @property
@@ -189,6 +200,8 @@ class RowParser:
             reason = f"{reason.removesuffix('.')}. Give `dates` as `dmy` or `mdy` for days such as 31/12/2024"
         elif column in self._day_columns and _INSTANT.match(texts.get(column, "")):
             reason = f"{reason.removesuffix('.')}. Give `timezone` for instants such as 2024-03-31T22:00:00Z"
+        elif column in self._number_columns and _GROUPED.match(texts.get(column, "")):
+            reason = f"{reason.removesuffix('.')}.{_COMMA_HINT}"
         elif looks_misread(texts.get(column, "")):
             reason = f"{reason.removesuffix('.')}.{ENCODING_HINT}"
         return Fault("body", "/file", "invalid", reason if reason.endswith(".") else f"{reason}.", line, column)
@@ -265,6 +278,8 @@ def _get_cell_parser(
     """Return the parser of cells that are not empty; it returns invalid cells as texts, for the model to refuse."""
     if value_type is ValueType.TEXT:
         return _PARSERS[column.cell_type]
+    if column.name in COORDINATES:  # `48,629` cannot be 48629
+        cell_format = replace(cell_format, decimal_comma=True)
 
     def parse(text: str) -> Any:
         value = read_value(parse_text(text), value_type, cell_format)

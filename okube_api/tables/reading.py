@@ -19,6 +19,7 @@ from okube_api.kit.cells import (
     LONG_HEADER,
     MAX_HEADER_CHARACTERS,
     MAX_TITLE_LINES,
+    CellFormat,
     DateOrder,
     DateOrderFinder,
     describe_excess_columns,
@@ -26,6 +27,7 @@ from okube_api.kit.cells import (
     find_named_header,
     find_separator,
     guess_delimiter,
+    read_number,
 )
 from okube_api.kit.encodings import find_codec, find_utf16_codec
 
@@ -40,6 +42,8 @@ _MAX_ROW_FAULTS = 10
 _MAX_LINES_BEFORE_HEADER = 1000
 _NO_HEADER = "The file has no header. The first line must name the columns."
 _EMPTY_CELLS = f'{DELIMITERS} "\r\n'
+_TOTAL = re.compile(r"(?:grand |sous[ -]?|sub[ -]?)?total(?: g[ée]n[ée]ral)?[ \u00a0]*:?", re.IGNORECASE)
+_ANY_NUMBER = CellFormat(decimal_comma=True)
 _UNREADABLE, _UNREADABLE_UTF16 = re.compile("[\0\ud800-\udfff]"), re.compile("[\0\ud800-\udfff\ufffd]")
 
 
@@ -65,7 +69,8 @@ class UploadedTable:
 
     delimiter: when None, the file may name it (`sep=;`); else it is guessed from the header, as the one that gives the
         most of the `expected` columns, then the most columns.
-    named: the columns that the sender names; lines above the first one that has all of them are titles.
+    named: the columns that the sender names; lines above the first one that has all of them are titles, and a last row
+        of totals is left out.
     Raises Impossible for a file without a header, or with duplicate columns.
     """
 
@@ -78,6 +83,7 @@ class UploadedTable:
         named: Collection[str] = (),
     ) -> None:
         self._encoding = encoding
+        self._is_mapped = bool(named)
         codec = _find_codec(file, encoding)
         # Bytes that are invalid in UTF-16 cannot be kept as surrogates; they become U+FFFD.
         errors = "replace" if codec.startswith("utf-16") else "surrogateescape"
@@ -175,12 +181,15 @@ class UploadedTable:
                 continue
             if any(cells):
                 self._add_row(cells, line, pending)
-            if len(pending.lines) + len(pending.faults) >= BLOCK_ROWS:
+            if len(pending.lines) + len(pending.faults) >= BLOCK_ROWS and not self._ends_with_total(pending):
                 total += len(pending.lines) + len(pending.faults)
                 if total > MAX_ROWS:
                     raise TooLarge(f"A table must not have more than {MAX_ROWS:,} rows.")
                 yield self._build_block(pending)
                 pending = _PendingRows()
+        if self._ends_with_total(pending):
+            pending.cells.pop()
+            pending.lines.pop()
         if total + len(pending.lines) + len(pending.faults) > MAX_ROWS:
             raise TooLarge(f"A table must not have more than {MAX_ROWS:,} rows.")
         yield self._build_block(pending)
@@ -200,6 +209,18 @@ class UploadedTable:
         else:
             pending.cells.append(cells)
             pending.lines.append(line)
+
+    def _ends_with_total(self, pending: _PendingRows) -> bool:
+        """Return whether the last row has the totals of a file whose columns the sender names.
+
+        Such a row has the word, then numbers only, in half of the columns at most.
+        """
+        if not self._is_mapped or not pending.cells:
+            return False
+        filled = [cell for index in self._named_columns if (cell := pending.cells[-1][index].strip())]
+        if not filled or 2 * len(filled) > len(self._named_columns) or not _TOTAL.fullmatch(filled[0]):
+            return False
+        return not any(isinstance(read_number(cell, _ANY_NUMBER), str) for cell in filled[1:])
 
     def _describe_unreadable(self, text: str) -> str:
         if "\0" in text:

@@ -91,6 +91,40 @@ def test_titles_above_the_columns_that_the_sender_names_are_skipped() -> None:
     assert [list(row) for row in block.rows.itertuples()] == [[5, "Lyon", "3"]]
 
 
+@pytest.mark.parametrize(
+    ("last", "is_total"),
+    [
+        ("TOTAL :;;;1 234,50 €", True),
+        ("Total général;;;", True),
+        ("Total;;;x", False),
+        ("Total;Paris;3;", False),
+        ("Totem;;;3", False),
+    ],
+)
+def test_a_last_row_of_totals_is_left_out_when_the_sender_names_columns(last: str, is_total: bool) -> None:
+    content = f"a;b;c;d\nLyon;;;3\nTotal;;;3\nParis;;;4\n{last}\n;;;\n".encode()
+    (block,) = UploadedTable(io.BytesIO(content), "utf8", None, {"a"}, {"a"}).read_blocks()
+    assert list(block.rows.index) == [2, 3, 4] + [5] * (not is_total)
+    (block,) = UploadedTable(io.BytesIO(content), "utf8", None, {"a"}).read_blocks()
+    assert list(block.rows.index) == [2, 3, 4, 5]
+
+
+def test_totals_after_a_full_block_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("okube_api.tables.reading.BLOCK_ROWS", 2)
+    table = UploadedTable(io.BytesIO(b"a;b\nx;1\nTotal;\ny;1\nTotal;\n"), "utf8", None, {"a"}, {"a"})
+    assert [line for block in table.read_blocks() for line in block.rows.index] == [2, 3, 4]
+
+
+def test_a_comma_in_coordinates_is_a_decimal_comma() -> None:
+    rows, _ = read_shops("name,longitude,latitude\nLyon,'4,832','48,629'\n".replace("'", '"'))
+    assert rows[0].fields["coordinates"] == [4.832, 48.629]
+
+
+def test_a_number_that_may_mean_two_is_refused_with_a_remedy() -> None:
+    _, faults = read_shops('name,floors\nLyon,"1,234"\n')
+    assert "write 1234 or 1.234" in faults[0][2]
+
+
 def test_a_table_without_the_columns_that_the_sender_names_has_its_first_line_as_header() -> None:
     table = UploadedTable(io.BytesIO(b"name,floors\nLyon,3\n"), "utf8", None, {"Nom"}, {"Nom"})
     assert table.columns == ["name", "floors"]
