@@ -41,7 +41,7 @@ test("visits under a model add up to all visits, with those of no campaign", asy
   const credits = (await askWhole(page, baseURL, "conversions/levers", days, kpis)) as Record<string, number>[];
   const attributed = credits.reduce((sum, { linear }) => sum + (linear ?? NaN), 0);
   const table = page.getByRole("region", { name: /^What each did/ });
-  const count = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2 });
+  const count = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   await expect(table.locator("tfoot td.number").nth(1)).toHaveText(count.format(attributed));
 
   const sentence = await page.getByText(/No campaign explains/).textContent();
