@@ -90,6 +90,8 @@ ORDERED_TIME_PATTERN = (
     rf"(?:[{BLANKS}{_NARROW_BLANK}]*(?P<half>[AaPp])[.]?[Mm][.]?)?{_BLANK}$"
 )
 """The same as spreadsheets write them; the order of day and month must be known, too."""
+DURATION_PATTERN = rf"^{_BLANK}(?P<hours>[0-9]{{1,4}}):(?P<minutes>[0-5][0-9]):(?P<seconds>[0-5][0-9]){_BLANK}$"
+"""Durations as spreadsheets show them; with two parts only, they may be hours or minutes."""
 
 _TIME_PATTERN = (
     rf"^{_BLANK}(?:1899-12-3[01]|1900-01-00)?[T ]?(?P<hour>[0-9]{{1,2}})(?:[:.](?P<minute>[0-9]{{2}})"
@@ -104,7 +106,7 @@ _SPACED, _SPACED_CHARACTERS = re.compile(SPACED_PATTERN), re.compile(SPACED_CHAR
 _INSTANT, _EPOCH = re.compile(INSTANT_PATTERN), re.compile(EPOCH_PATTERN)
 _LOCAL_TIME, _ORDERED_TIME = re.compile(LOCAL_TIME_PATTERN), re.compile(ORDERED_TIME_PATTERN)
 _DAY, _ORDERED_DAY = re.compile(DAY_PATTERN), re.compile(ORDERED_DAY_PATTERN)
-_TIME = re.compile(_TIME_PATTERN)
+_TIME, _DURATION = re.compile(_TIME_PATTERN), re.compile(DURATION_PATTERN)
 _DAY_MINUTES = 24 * 60
 _EPOCH_UNITS_S = {10: Decimal(1), 13: Decimal("1e-3"), 16: Decimal("1e-6")}
 _LONGEST_NUMBER = 400
@@ -251,6 +253,12 @@ def read_time_of_day(text: str) -> str | None:
         hour = hour % 12 + (12 if parts["half"] in "Pp" else 0)
     fraction = f".{parts['fraction']}" if parts["fraction"] else ""
     return f"{hour:02}:{parts['minute'] or parts['after'] or '00'}:{parts['second'] or '00'}{fraction}"
+
+
+def read_duration_s(value: Any) -> int | None:
+    """Return the seconds of a duration such as `0:12:30`, None for other values."""
+    parts = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    return None if parts is None else (int(parts["hours"]) * 60 + int(parts["minutes"])) * 60 + int(parts["seconds"])
 
 
 def join_day_and_time(day: str, time: str) -> str:

@@ -153,6 +153,13 @@ async def test_a_file_is_read_by_its_guesses(shop: Tenant, kind: str) -> None:
     assert response.json()["rejected"] == 0
 
 
+async def test_durations_with_hours_are_read_as_guessed(shop: Tenant) -> None:
+    body = "Client;Magasin;Arrivée;Durée\nC1;Paris;13/05/24 10:30;00:12:30\nC2;Paris;14/05/24 11:30;1:02:00\n".encode()
+    answer = await preview(shop, body, kind="stays")
+    assert answer["mapper"]["duration_s"] == "Durée"
+    await expect_accepted(shop, answer, body, [2, 3])
+
+
 TITLED = (
     ["Export de mai", "", "", ""],
     ["Période", "01/05/24 - 31/05/24", "", ""],

@@ -20,6 +20,7 @@ from okube_api.kit.cells import (
     BLANKS,
     CENTURY,
     COMMA_PATTERN,
+    DURATION_PATTERN,
     GROUPED_PATTERN,
     INSTANT_PATTERN,
     LOCAL_TIME_PATTERN,
@@ -32,6 +33,7 @@ from okube_api.kit.cells import (
     DateOrderFinder,
     ValueType,
     is_ordered_time,
+    read_duration_s,
     read_local_time,
     read_value,
 )
@@ -105,6 +107,9 @@ class CellReader:
             for name, value in event.items()
             if value is not None or name not in defaults
         }
+        for rule in self._rules:
+            if rule.is_duration and (duration_s := read_duration_s(result.get(rule.name))) is not None:
+                result[rule.name] = duration_s
         for name, factor in self._factors.items():
             number = read_value(event.get(name), ValueType.NUMBER, cell_format)
             if (
@@ -190,6 +195,8 @@ class CellReader:
                 values = self._to_numbers(column, self._factors.get(rule.name))
             case ValueType.INTEGER:
                 values = self._to_integers(column, self._factors.get(rule.name))
+                if values is not None and rule.is_duration and pa.types.is_string(column.type):
+                    values = pc.coalesce(values, _read_durations(column))
             case ValueType.INSTANT:
                 values = _to_instants(column, zones)
             case ValueType.DAY:
@@ -357,6 +364,13 @@ def _to_texts(column: pa.Array) -> pa.Array | None:
     if pa.types.is_integer(column.type) or (pa.types.is_decimal(column.type) and column.type.scale <= 0):
         return column.cast(pa.string())
     return None
+
+
+def _read_durations(texts: pa.Array) -> pa.Array:
+    """Return the seconds of durations such as `0:12:30`, null for other texts."""
+    parts = {name: column.cast(pa.int64()) for name, column in _split(texts, DURATION_PATTERN).items()}
+    minutes = pc.add(pc.multiply(parts["hours"], 60), parts["minutes"])
+    return pc.add(pc.multiply(minutes, 60), parts["seconds"])
 
 
 # -- instants -----------------------------------------------------------------------------------------------------

@@ -59,6 +59,11 @@ class FieldRule:
         return self.schema.get("format")
 
     @property
+    def is_duration(self) -> bool:
+        """Whether the field has seconds, which a file may also have as `0:12:30`."""
+        return self.name.endswith("_s")
+
+    @property
     def value_type(self) -> ValueType:
         """Type of the field's values."""
         return _VALUE_TYPES[self.format or self.schema["type"]]

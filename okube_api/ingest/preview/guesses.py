@@ -12,7 +12,7 @@ from typing import Any
 
 from okube_api.ingest.preview.column_types import GuessedType, SampleColumn
 from okube_api.ingest.preview.names import list_field_names, score_name, split_name
-from okube_api.kit.cells import CellFormat, ValueType, read_value
+from okube_api.kit.cells import CellFormat, ValueType, read_duration_s, read_value
 
 _MIN_SCORE = 0.5
 _SINGLE_CANDIDATE = 0.45  # for the only column of a type that no other field has
@@ -144,13 +144,19 @@ def _score(kind: str, target: TargetField, column: SampleColumn, known_names: Ma
     return max(name_score, 0.9 * matches) + 0.1 * matches
 
 
+def _has_durations(column: SampleColumn) -> bool:
+    return all(read_duration_s(value) is not None for value in column.values)
+
+
 def _is_compatible(target: TargetField, column: SampleColumn) -> bool:
     """Return whether a field can have the values of a column."""
     if column.type is GuessedType.EMPTY:
         return True
     match target.type:
         case ValueType.NUMBER | ValueType.INTEGER:
-            is_compatible = column.type is GuessedType.NUMBER and _is_in_range(target, column)
+            is_compatible = (column.type is GuessedType.NUMBER and _is_in_range(target, column)) or (
+                column.type is GuessedType.TIME and "min" in target.units and _has_durations(column)
+            )
         case ValueType.BOOLEAN:
             is_compatible = column.type is GuessedType.BOOLEAN or set(map(str, column.values)) <= {"0", "1"}
         case ValueType.DAY:

@@ -213,3 +213,22 @@ def test_durations_of_parquet_are_seconds(unit: str) -> None:
     stays = {"user": ["u", "v"], "site": ["s", "s"], "start": ["2022-11-05T10:00:00Z"] * 2, "duration_s": durations}
     block = read_table("stays", pa.table(stays))
     assert (block.rows["duration_s"].to_pylist(), [line.number for line in block.rejected]) == ([90], [2])
+
+
+@given(
+    st.lists(
+        st.sampled_from(["0:12:30", "00:12:00", "26:00:01", "12:30", "0:60:00", " 1:02:03 ", "90", "1,5", "x"]),
+        min_size=1,
+        max_size=5,
+    ),
+    st.sampled_from([None, {"duration_s": 60.0}]),
+)
+def test_durations_as_spreadsheets_show_them(texts: list[str], factors: Any) -> None:
+    """Read the same durations as a column and one by one; a unit does not change those with hours."""
+    events = [{"user": "u", "site": "s", "start": "2022-11-05T00:00:00Z", "duration_s": text} for text in texts]
+    reader = CellReader("stays", decimal_comma=True, factors=factors)
+    table, valid = reader.read_rows(pa.Table.from_pylist(events))
+    seconds = [row["duration_s"] if ok else None for row, ok in zip(table.to_pylist(), valid, strict=True)]
+    assert seconds == [event and event["duration_s"] for event in read_singly(reader, events)]
+    assert all(value == 750 for text, value in zip(texts, seconds, strict=True) if text == "0:12:30")
+    assert all(value is None for text, value in zip(texts, seconds, strict=True) if text in ("12:30", "0:60:00"))
