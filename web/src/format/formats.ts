@@ -40,19 +40,19 @@ const NOTHING = "–";
 
 function duration(seconds: number): string {
   const rounded = Math.round(seconds);
-  if (Math.abs(rounded) < 60) return `${rounded} s`;
+  if (Math.abs(rounded) < 60) return `${rounded}\u00a0s`;
   const minutes = Math.round(rounded / 60);
-  if (Math.abs(minutes) < 60) return `${minutes} min`;
+  if (Math.abs(minutes) < 60) return `${minutes}\u00a0min`;
   const hours = Math.trunc(minutes / 60);
-  return `${hours} h ${String(Math.abs(minutes % 60)).padStart(2, "0")}`;
+  return `${hours}\u00a0h\u00a0${String(Math.abs(minutes % 60)).padStart(2, "0")}`;
 }
 
 function exactDuration(seconds: number, number: Intl.NumberFormat): string {
-  if (Math.abs(seconds) < 60) return `${number.format(seconds)} s`;
-  const minutes = Math.trunc(seconds / 60);
-  const rest = Math.round(Math.abs(seconds % 60));
-  if (Math.abs(minutes) < 60) return `${minutes} min ${String(rest).padStart(2, "0")} s`;
-  return `${Math.trunc(minutes / 60)} h ${String(Math.abs(minutes % 60)).padStart(2, "0")} min`;
+  if (Math.abs(seconds) < 60) return `${number.format(seconds)}\u00a0s`;
+  const whole = Math.round(seconds); // before it is divided: 60 s are a minute
+  const [minutes, rest] = [Math.trunc(whole / 60), Math.abs(whole % 60)];
+  if (Math.abs(minutes) < 60) return `${minutes}\u00a0min\u00a0${String(rest).padStart(2, "0")}\u00a0s`;
+  return `${Math.trunc(minutes / 60)}\u00a0h\u00a0${String(Math.abs(minutes % 60)).padStart(2, "0")}\u00a0min`;
 }
 
 /** Return the formats of a locale. */

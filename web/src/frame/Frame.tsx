@@ -206,7 +206,7 @@ function Preferences() {
         }))}
       />
       <Menu
-        label={`${texts.frame.account}: ${me?.user.name ?? me?.user.login ?? ""}`}
+        label={`${texts.frame.account}${texts.filters.colon} ${me?.user.name ?? me?.user.login ?? ""}`}
         icon={<UserRound size={18} aria-hidden="true" />}
         items={[
           {

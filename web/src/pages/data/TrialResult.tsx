@@ -78,7 +78,7 @@ export function TrialResult({ trial, preview, mapping }: { trial: Trial; preview
                   <td class="reason">
                     {line.errors.map(({ field, message }) => (
                       <div key={`${field} ${message}`}>
-                        {field ? `${fieldLabel(data, field)}: ` : ""}
+                        {field ? `${fieldLabel(data, field)}${texts.filters.colon} ` : ""}
                         {message}
                       </div>
                     ))}
