@@ -13,6 +13,7 @@ import { OverviewPage } from "~/pages/overview/OverviewPage";
 import { ROOT } from "~/root";
 import { useSession } from "~/session";
 import { pagePath } from "~/state/location";
+import { readStored, writeStored } from "~/state/storage";
 import { Skeleton } from "~/ui/Loading";
 
 const PAGES: Record<PageName, ComponentType> = {
@@ -23,7 +24,7 @@ const PAGES: Record<PageName, ComponentType> = {
   data: lazy(() => import("~/pages/data/DataPage").then((module) => module.DataPage)),
   manage: lazy(() => import("~/pages/manage/ManagePage").then((module) => module.ManagePage)),
 };
-const LAST_APPLICATION = "okube.application";
+const LAST_APPLICATION = "application"; // in the storage
 
 /** All pages, by the path below the server's root. */
 export function App() {
@@ -72,7 +73,7 @@ function Home() {
   const { me } = useSession();
   if (me === undefined) return <Skeleton height={480} />;
   if (me === null) return <Redirect to="/login" replace />;
-  const last = localStorage.getItem(LAST_APPLICATION);
+  const last = readStored(LAST_APPLICATION);
   const open = me.applications.find((one) => (one.key ?? one._id) === last) ?? me.applications[0];
   if (!open) return <StartPage />;
   return <Redirect to={pagePath(open.key ?? open._id, "overview")} replace />;
@@ -86,7 +87,7 @@ function ApplicationPage({ application, page }: { application: string; page: str
   const name = (Object.hasOwn(PAGES, page) ? page : "overview") as PageName;
 
   useEffect(() => {
-    localStorage.setItem(LAST_APPLICATION, application);
+    writeStored(LAST_APPLICATION, application);
   }, [application]);
   useEffect(() => {
     document.title = `${texts.frame[name]} – ${application} – Okube`;

@@ -1,6 +1,8 @@
 import { type ComponentChildren, createContext } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 
+import { readStored, writeStored } from "~/state/storage";
+
 export type ThemeChoice = "auto" | "light" | "dark";
 
 interface ThemeState {
@@ -9,11 +11,11 @@ interface ThemeState {
   setChoice: (choice: ThemeChoice) => void;
 }
 
-const KEY = "okube.theme";
+const STORED = "theme";
 const Context = createContext<ThemeState | null>(null);
 
 function readChoice(): ThemeChoice {
-  const saved = localStorage.getItem(KEY);
+  const saved = readStored(STORED);
   return saved === "light" || saved === "dark" ? saved : "auto";
 }
 
@@ -55,7 +57,7 @@ export function ThemeProvider({ children }: { children: ComponentChildren }) {
       choice,
       isDark,
       setChoice: (next) => {
-        localStorage.setItem(KEY, next);
+        writeStored(STORED, next);
         setChoice(next);
       },
     }),

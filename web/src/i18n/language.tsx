@@ -2,6 +2,7 @@ import { type ComponentChildren, createContext } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 
 import { type Formats, makeFormats } from "~/format/formats";
+import { readStored, writeStored } from "~/state/storage";
 
 import { en, type Texts } from "./en";
 import { fr } from "./fr";
@@ -16,11 +17,11 @@ interface Localization {
   formats: Formats;
 }
 
-const KEY = "okube.language";
+const STORED = "language";
 const Context = createContext<Localization | null>(null);
 
 function firstLanguage(): Language {
-  const chosen = [localStorage.getItem(KEY) ?? "", ...navigator.languages];
+  const chosen = [readStored(STORED) ?? "", ...navigator.languages];
   for (const tag of chosen) {
     if (tag.startsWith("fr")) return "fr";
     if (tag.startsWith("en")) return "en";
@@ -40,7 +41,7 @@ export function LanguageProvider({ children }: { children: ComponentChildren }) 
     return {
       language,
       setLanguage: (next) => {
-        localStorage.setItem(KEY, next);
+        writeStored(STORED, next);
         setLanguage(next);
       },
       texts: language === "fr" ? fr : en,

@@ -1,7 +1,9 @@
 /** Mappings of earlier files with the same columns, kept in the browser; they have names of columns, and no values. */
+import { readStored, writeStored } from "~/state/storage";
+
 import type { Choices, Mapping } from "./mapping";
 
-const KEY = "okube.mappings";
+const STORED = "mappings";
 const MOST = 100;
 
 /** How the last file of a kind with these columns was read. */
@@ -18,7 +20,7 @@ interface Entry extends Remembered {
 
 function readEntries(): Entry[] {
   try {
-    const entries: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    const entries: unknown = JSON.parse(readStored(STORED) ?? "[]");
     return Array.isArray(entries) ? (entries as Entry[]) : [];
   } catch {
     return [];
@@ -41,11 +43,7 @@ export function rememberMapping(application: string, columns: readonly string[],
   const others = readEntries().filter(
     (other) => other.application !== application || other.columns !== entry.columns || other.kind !== entry.kind,
   );
-  try {
-    localStorage.setItem(KEY, JSON.stringify([entry, ...others].slice(0, MOST)));
-  } catch {
-    // the browser keeps nothing: the next file is guessed again
-  }
+  writeStored(STORED, JSON.stringify([entry, ...others].slice(0, MOST)));
 }
 
 /** Return the choices that a remembered mapping makes. */
