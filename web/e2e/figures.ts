@@ -5,10 +5,31 @@ import { APPLICATION } from "./page";
 
 const DAY_MS = 86_400_000;
 
+interface Days {
+  from: string;
+  to: string;
+}
+
+/** Return today in Paris, where the demo's applications are. */
+function readToday(): string {
+  return new Intl.DateTimeFormat("en-CA", { timeZone: "Europe/Paris", dateStyle: "short" }).format(new Date());
+}
+
+function shiftDay(day: string, count: number): string {
+  return new Date(Date.parse(day) + count * DAY_MS).toISOString().slice(0, 10);
+}
+
 /** Return as many days as given up to yesterday, which the demo has data of. */
-export function lastDays(count: number): { from: string; to: string } {
-  const day = (distance: number) => new Date(Date.now() - distance * DAY_MS).toISOString().slice(0, 10);
-  return { from: day(count), to: day(1) };
+export function lastDays(count: number): Days {
+  const today = readToday();
+  return { from: shiftDay(today, -count), to: shiftDay(today, -1) };
+}
+
+/** Return Monday to Sunday of the last complete week. */
+export function lastWeek(): Days {
+  const today = readToday();
+  const weekday = (new Date(today).getUTCDay() + 6) % 7;
+  return { from: shiftDay(today, -weekday - 7), to: shiftDay(today, -weekday - 1) };
 }
 
 /** Ask for KPIs over the whole of a period; return their values in the order asked. */
@@ -16,7 +37,7 @@ export async function askWhole(
   page: Page,
   baseURL: string | undefined,
   module: string,
-  days: { from: string; to: string },
+  days: Days,
   kpis: readonly string[],
 ): Promise<(number | Record<string, number>)[]> {
   const path = `/applications/${APPLICATION}/${module}/analytics?from=${days.from}&to=${days.to}`;

@@ -1,6 +1,7 @@
 /** The questions of a Monday morning, answered by clicks on the demonstration; the figures are those of the API. */
 import type { Page } from "@playwright/test";
 
+import { lastWeek } from "./figures";
 import { APPLICATION, expect, settle, test } from "./page";
 
 interface Answer {
@@ -8,14 +9,6 @@ interface Answer {
     data: Record<string, never> & { all?: number };
     comparisons: { change: { all: number } }[];
   }[];
-}
-
-/** Monday to Sunday of the last complete week in Paris. */
-function lastWeek(): { from: string; to: string } {
-  const today = new Intl.DateTimeFormat("en-CA", { timeZone: "Europe/Paris", dateStyle: "short" }).format(new Date());
-  const weekday = (new Date(today).getUTCDay() + 6) % 7;
-  const day = (shift: number) => new Date(Date.parse(today) + shift * 86_400_000).toISOString().slice(0, 10);
-  return { from: day(-weekday - 7), to: day(-weekday - 1) };
 }
 
 async function ask(page: Page, module: string, question: object): Promise<Answer> {
