@@ -9,16 +9,15 @@ import { plotHeight, type PlotSpec, plotValues } from "~/plots/spec";
 import { pagePath, useFrameState } from "~/state/location";
 import { DEFAULT_PERIOD } from "~/state/period";
 import { Button } from "~/ui/Button";
-import { Change } from "~/ui/Change";
-import { SelectField } from "~/ui/Field";
 import { Notice } from "~/ui/Notice";
 import { Segmented } from "~/ui/Segmented";
 
 import { describeBuckets } from "./buckets";
 import { type Cube, makeCube } from "./cube";
-import { goodDirection } from "./good";
 import { fieldName, groupingName, itemNamer, kpiName } from "./labels";
-import { type Arrangement, arrange, chooseKind, type Labels, makePlot, type PlotKind } from "./plotting";
+import { arrange, chooseKind, type Labels, makePlot, type PlotKind } from "./plotting";
+import { Picks } from "./Picks";
+import { ResultFigures } from "./ResultFigures";
 import { ResultTableView } from "./ResultTableView";
 import type { ExploreState } from "./state";
 import { makeTable } from "./table";
@@ -142,7 +141,7 @@ export function Result({ answer, answered, current, resources, tableSort, change
           groupLabel={pickLabel(cube, labels)}
           change={change}
         />
-        <Figures cube={cube} state={state} arrangement={arrangement} labels={labels} />
+        <ResultFigures cube={cube} state={state} arrangement={arrangement} labels={labels} />
         {isEmpty ? <Remedies /> : null}
         {plotted.spec ? (
           <Plot
@@ -236,130 +235,4 @@ function Remedies() {
 /** Count the series of a plot without those of the other period. */
 function countOwn(spec: PlotSpec | null): number {
   return spec && spec.kind !== "heat" ? spec.series.filter(({ isCompared }) => !isCompared).length : 0;
-}
-
-/** Choice of the field that is plotted, and of the group and bucket where there are too many axes for one plot. */
-function Picks({
-  cube,
-  state,
-  arrangement,
-  buckets,
-  groupLabel,
-  change,
-}: {
-  cube: Cube;
-  state: ExploreState;
-  arrangement: Arrangement;
-  buckets: readonly { key: string; title?: string; label: string }[];
-  groupLabel: string;
-  change: (changes: Record<string, string | null>) => void;
-}) {
-  const { explore } = useLanguage().texts;
-  if (cube.fields.length < 2 && !arrangement.pickGroups.length && !arrangement.pickBuckets) return null;
-  return (
-    <div class="result-picks no-print">
-      {cube.fields.length > 1 ? (
-        <SelectField
-          label={explore.field}
-          value={cube.field.id}
-          options={cube.fields.map(({ id }) => ({ value: id, label: fieldName(id, explore) }))}
-          onChange={(id) => {
-            change({ show: id, plot: null });
-          }}
-        />
-      ) : null}
-      {arrangement.pickGroups.length ? (
-        <SelectField
-          label={groupLabel}
-          value={arrangement.pickGroups.some(({ key }) => key === state.group) ? state.group : ""}
-          options={[
-            { value: "", label: explore.pickAll },
-            ...arrangement.pickGroups.map(({ key, label }) => ({ value: key, label })),
-          ]}
-          onChange={(group) => {
-            change({ group: group || null, plot: null });
-          }}
-        />
-      ) : null}
-      {arrangement.pickBuckets ? (
-        <SelectField
-          label={explore.pickBucket}
-          value={cube.buckets.includes(state.bucket) ? state.bucket : ""}
-          options={[
-            { value: "", label: explore.pickPeriod },
-            ...buckets.map(({ key, title, label }) => ({ value: key, label: title ?? label })),
-          ]}
-          onChange={(bucket) => {
-            change({ bucket: bucket || null });
-          }}
-        />
-      ) : null}
-    </div>
-  );
-}
-
-const MOST_ITEM_FIGURES = 5;
-
-/** The whole in a few figures, each with its change. */
-function Figures({
-  cube,
-  state,
-  arrangement,
-  labels,
-}: {
-  cube: Cube;
-  state: ExploreState;
-  arrangement: Arrangement;
-  labels: Labels;
-}) {
-  const { texts, formats } = useLanguage();
-  const { explore } = texts;
-  const { currency } = useApplication();
-  const { field, fields, items } = cube;
-  const { place } = arrangement;
-  const shown = [
-    ...(field.shape === "items" && items.length <= MOST_ITEM_FIGURES && cube.kind !== "DIST"
-      ? items.map(({ key, label }) => ({ field, label, place: { ...place, item: key } }))
-      : []),
-    ...fields
-      .filter(({ shape }) => shape === "number")
-      .map((one) => ({
-        field: one,
-        label: cube.kind === "N" ? explore.wholePeriod : fieldName(one.id, explore),
-        place,
-      })),
-  ];
-  if (!shown.length) return null;
-  const [lowest, highest] =
-    cube.kind === "CMP" ? [cube.read(place, "now", "lowest"), cube.read(place, "now", "highest")] : [null, null];
-  const hasInterval = typeof lowest === "number" && typeof highest === "number";
-  return (
-    <>
-      <dl class="result-figures">
-        {shown.map((one) => {
-          const value = cube.read(one.place, "now", one.field.id);
-          const change = cube.read(one.place, "change", one.field.id);
-          return (
-            <div key={`${one.field.id} ${one.label}`}>
-              <dt>{one.label}</dt>
-              <dd>
-                <span class="result-figure" title={formats.exact(value, one.field.unit, currency)}>
-                  {formats.short(value, one.field.unit, currency)}
-                </span>
-                {cube.hasComparison && change !== undefined ? (
-                  <Change
-                    value={change}
-                    kind={one.field.change}
-                    than={labels.then}
-                    good={goodDirection(state.kpi, one.field)}
-                  />
-                ) : null}
-              </dd>
-            </div>
-          );
-        })}
-      </dl>
-      {hasInterval ? <p>{lowest > 0 || highest < 0 ? explore.significant : explore.notSignificant}</p> : null}
-    </>
-  );
 }
