@@ -1,8 +1,8 @@
 import type { Answer, Leaf, Values } from "~/api/questions";
 import { useApplication } from "~/application";
 import { AnswerNotes } from "~/frame/AnswerNotes";
+import { otherPeriodName } from "~/frame/otherPeriod";
 import { useLanguage } from "~/i18n/language";
-import { otherPeriodName } from "~/pages/overview/names";
 import { useFrameState } from "~/state/location";
 import { Change } from "~/ui/Change";
 

@@ -1,6 +1,6 @@
 import { useApplication } from "~/application";
+import { otherPeriodName } from "~/frame/otherPeriod";
 import { useLanguage } from "~/i18n/language";
-import { otherPeriodName } from "~/pages/overview/names";
 import { useFrameState } from "~/state/location";
 
 import { SITE_RADII_PX } from "./features";

@@ -1,6 +1,6 @@
 import { useApplication } from "~/application";
+import { otherPeriodName } from "~/frame/otherPeriod";
 import { useLanguage } from "~/i18n/language";
-import { otherPeriodName } from "~/pages/overview/names";
 import { useFrameState, useQuery } from "~/state/location";
 import { Change } from "~/ui/Change";
 import { type Column, DataTable } from "~/ui/DataTable";

@@ -1,8 +1,8 @@
 import { Funnel, FunnelX, Hexagon, X } from "lucide-preact";
 
 import { useApplication } from "~/application";
+import { otherPeriodName } from "~/frame/otherPeriod";
 import { useLanguage } from "~/i18n/language";
-import { otherPeriodName } from "~/pages/overview/names";
 import { useFrameState } from "~/state/location";
 import { Button } from "~/ui/Button";
 import { Change } from "~/ui/Change";

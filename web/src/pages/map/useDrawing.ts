@@ -2,8 +2,8 @@ import { getHexagonEdgeLengthAvg, UNITS } from "h3-js";
 import { useMemo } from "preact/hooks";
 
 import { useApplication } from "~/application";
+import { otherPeriodName } from "~/frame/otherPeriod";
 import { useLanguage } from "~/i18n/language";
-import { otherPeriodName } from "~/pages/overview/names";
 import { useFrameState, useQuery } from "~/state/location";
 import { useTheme } from "~/theme";
 

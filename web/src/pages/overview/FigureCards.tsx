@@ -1,4 +1,5 @@
 import { useApplication } from "~/application";
+import { otherPeriodName } from "~/frame/otherPeriod";
 import { useLanguage } from "~/i18n/language";
 import { Sparkline } from "~/plots/Sparkline";
 import { useFrameState, useQuery } from "~/state/location";
@@ -6,7 +7,7 @@ import { Change } from "~/ui/Change";
 import { Skeleton } from "~/ui/Loading";
 
 import { type FigureId, FIGURES, GOOD, type TimedFigure } from "./figures";
-import { figureName, otherPeriodName } from "./names";
+import { figureName } from "./names";
 
 const CARD_HEIGHT = 148;
 

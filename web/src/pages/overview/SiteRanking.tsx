@@ -6,6 +6,7 @@ import type { Remote } from "~/api/useRemote";
 import { useApplication } from "~/application";
 import { ExploreLink } from "~/frame/ExploreLink";
 import { filterName } from "~/frame/FilterBar";
+import { otherPeriodName } from "~/frame/otherPeriod";
 import { useLanguage } from "~/i18n/language";
 import { useFrameState, useQuery } from "~/state/location";
 import { Change } from "~/ui/Change";
@@ -15,7 +16,7 @@ import { Segmented } from "~/ui/Segmented";
 import { useAnswer } from "~/useAnswer";
 
 import { type Figure, GOOD } from "./figures";
-import { figureName, otherPeriodName } from "./names";
+import { figureName } from "./names";
 import { listGroupings, type RankedRow, readRows } from "./rankings";
 
 const SHOWN = 10;
