@@ -1,20 +1,13 @@
 import { useSession } from "~/session";
 
 import type { InputProps } from "../kinds";
+import { FieldSet } from "./FieldSet";
 
 /** Choice of the applications of the user; none means all. */
 export function ApplicationsInput({ label, hint, draft, onChange, errorAt }: InputProps<string[]>) {
   const { me } = useSession();
-  const error = errorAt();
   return (
-    <fieldset class="manage-parts">
-      <legend class="field-label">{label}</legend>
-      {hint ? <p class="field-hint">{hint}</p> : null}
-      {error ? (
-        <p class="field-error" role="alert">
-          {error}
-        </p>
-      ) : null}
+    <FieldSet label={label} hint={hint} error={errorAt()}>
       <div class="filter-choices">
         {(me?.applications ?? []).map(({ _id, key, name }) => (
           <label key={_id} class="filter-choice">
@@ -31,6 +24,6 @@ export function ApplicationsInput({ label, hint, draft, onChange, errorAt }: Inp
           </label>
         ))}
       </div>
-    </fieldset>
+    </FieldSet>
   );
 }

@@ -6,6 +6,7 @@ import { SelectField, TextField } from "~/ui/Field";
 
 import type { NamedValue, ValueType } from "../codecs";
 import type { InputProps } from "../kinds";
+import { FieldSet } from "./FieldSet";
 
 const TYPES: readonly ValueType[] = ["text", "number", "flag"];
 
@@ -20,14 +21,7 @@ export function NamedValuesInput({ label, hint, draft, onChange, errorAt, isDisa
   }
 
   return (
-    <fieldset class="manage-parts">
-      <legend class="field-label">{label}</legend>
-      {hint ? <p class="field-hint">{hint}</p> : null}
-      {general ? (
-        <p class="field-error" role="alert">
-          {general}
-        </p>
-      ) : null}
+    <FieldSet label={label} hint={hint} error={general}>
       {draft.map((row, index) => (
         <div key={index} class="manage-row" role="group" aria-label={manage.rowOf(label, index + 1)}>
           <div class="manage-row-parts">
@@ -91,6 +85,6 @@ export function NamedValuesInput({ label, hint, draft, onChange, errorAt, isDisa
           {manage.addRow(label)}
         </Button>
       </div>
-    </fieldset>
+    </FieldSet>
   );
 }

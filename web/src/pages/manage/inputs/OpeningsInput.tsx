@@ -5,15 +5,15 @@ import { Button } from "~/ui/Button";
 import { TextField } from "~/ui/Field";
 
 import type { InputProps } from "../kinds";
+import { FieldSet } from "./FieldSet";
 
 /** Opening hours of each weekday as text. */
 export function OpeningsInput({ label, draft, onChange, errorAt, isDisabled }: InputProps<Fields>) {
   const { texts, formats } = useLanguage();
   const monday = draft["monday"];
+  const hasDayError = WEEKDAYS.some((name) => errorAt(name));
   return (
-    <fieldset class="manage-parts">
-      <legend class="field-label">{label}</legend>
-      <p class="field-hint">{texts.manage.openingsHint}</p>
+    <FieldSet label={label} hint={texts.manage.openingsHint} error={hasDayError ? undefined : errorAt()}>
       <div class="manage-grid">
         {WEEKDAYS.map((name, index) => (
           <TextField
@@ -39,6 +39,6 @@ export function OpeningsInput({ label, draft, onChange, errorAt, isDisabled }: I
           {texts.manage.likeMonday}
         </Button>
       </div>
-    </fieldset>
+    </FieldSet>
   );
 }

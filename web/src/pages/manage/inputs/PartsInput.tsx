@@ -2,6 +2,7 @@ import type { Fields } from "~/api/documents";
 import { useTexts } from "~/i18n/language";
 
 import type { InputProps, Kind, PartName } from "../kinds";
+import { FieldSet } from "./FieldSet";
 
 interface Props extends InputProps<Fields> {
   kinds: Partial<Record<PartName, Kind>>;
@@ -9,14 +10,13 @@ interface Props extends InputProps<Fields> {
 
 /** Object whose parts have inputs of their own. */
 export function PartsInput({ label, hint, ...props }: Props) {
+  const hasPartError = Object.keys(props.kinds).some((name) => props.errorAt(name));
   return (
-    <fieldset class="manage-parts">
-      <legend class="field-label">{label}</legend>
-      {hint ? <p class="field-hint">{hint}</p> : null}
+    <FieldSet label={label} hint={hint} error={hasPartError ? undefined : props.errorAt()}>
       <div class="manage-grid">
         <PartInputs {...props} />
       </div>
-    </fieldset>
+    </FieldSet>
   );
 }
 

@@ -5,6 +5,7 @@ import { useTexts } from "~/i18n/language";
 import { Button } from "~/ui/Button";
 
 import type { InputProps, Kind, PartName } from "../kinds";
+import { FieldSet } from "./FieldSet";
 import { PartInputs } from "./PartsInput";
 
 /** List of objects, each a row of inputs. */
@@ -19,10 +20,9 @@ export function RowsInput({
   initial,
 }: InputProps<Fields[]> & { kinds: Partial<Record<PartName, Kind>>; initial: Fields }) {
   const { manage } = useTexts();
+  const hasPartError = draft.some((_, index) => Object.keys(kinds).some((name) => errorAt(`${index}/${name}`)));
   return (
-    <fieldset class="manage-parts">
-      <legend class="field-label">{label}</legend>
-      {hint ? <p class="field-hint">{hint}</p> : null}
+    <FieldSet label={label} hint={hint} error={hasPartError ? undefined : errorAt()}>
       {draft.map((row, index) => (
         <div key={index} class="manage-row" role="group" aria-label={manage.rowOf(label, index + 1)}>
           <div class="manage-row-parts">
@@ -58,6 +58,6 @@ export function RowsInput({
           {manage.addRow(label)}
         </Button>
       </div>
-    </fieldset>
+    </FieldSet>
   );
 }
