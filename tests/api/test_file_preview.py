@@ -160,6 +160,12 @@ async def test_durations_with_hours_are_read_as_guessed(shop: Tenant) -> None:
     await expect_accepted(shop, answer, body, [2, 3])
 
 
+@pytest.mark.parametrize(("user", "kind"), [("N° carte", "visits"), ("Panéliste", "stays")])
+async def test_durations_of_loyal_customers_are_those_of_visits(shop: Tenant, user: str, kind: str) -> None:
+    body = f"{user};Code magasin;Date;Heure;Durée\nC1;paris;13/05/2024;10:30;00:12:30\n".encode()
+    assert (await preview(shop, body))["kind"] == kind
+
+
 TITLED = (
     ["Export de mai", "", "", ""],
     ["Période", "01/05/24 - 31/05/24", "", ""],

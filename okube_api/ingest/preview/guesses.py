@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from okube_api.ingest.preview.column_types import GuessedType, SampleColumn
-from okube_api.ingest.preview.names import list_field_names, score_name, split_name
+from okube_api.ingest.preview.names import LOYALTY_WORDS, list_field_names, score_name, split_name
 from okube_api.kit.cells import CellFormat, ValueType, read_duration_s, read_value
 
 _MIN_SCORE = 0.5
 _SINGLE_CANDIDATE = 0.45  # for the only column of a type that no other field has
 _DAY_ALONE = 0.4  # for an instant of which the file has the day only
 _MIN_MATCHES = 0.3
+_PANEL_KINDS = ("stays", "pings", "panelists")
+_MEMBERS_AS_PANEL = 0.8  # a retailer's file with the duration of each visit is no file of a panel
 _MAX_COLUMNS = 200  # a file may have 1,000, and names of a column are compared with those of 200 fields
 
 
@@ -125,7 +127,9 @@ def score_kind(kind: TargetKind, columns: Sequence[SampleColumn], guess: ColumnG
     weights = sum(guess.scores.get(name, 1.0) for name, column in guess.mapper.items() if column in filled)
     weights += sum(column in filled and column not in guess.mapper.values() for column in used)
     coverage = min(weights / max(len(filled), 1), 1.0)
-    return round(sum(scores) / max(len(scores), 1) * (0.3 + 0.7 * coverage), 3)
+    has_members = kind.name in _PANEL_KINDS and not LOYALTY_WORDS.isdisjoint(split_name(guess.mapper.get("user", "")))
+    factor = _MEMBERS_AS_PANEL if has_members else 1.0
+    return round(factor * sum(scores) / max(len(scores), 1) * (0.3 + 0.7 * coverage), 3)
 
 
 def _score(kind: str, target: TargetField, column: SampleColumn, known_names: Mapping[str, Collection[str]]) -> float:

@@ -197,6 +197,9 @@ FIELD_NAMES: Mapping[str, Collection[str]] = {
 }
 """What people call a field, in lower case without accents and articles, singular."""
 
+LOYALTY_WORDS = frozenset(("carte", "card", "fidelite", "loyalty", "adherent"))
+"""Words in the name of a column that has members of a loyalty programme, who are no panelists."""
+
 KIND_FIELD_NAMES: Mapping[tuple[str, str], Collection[str]] = {
     ("sites", "key"): (*_CODE, *(name for name in _SITE if "nom" not in name and "name" not in name)),
     ("sites", "name"): (*FIELD_NAMES["name"], *(name for name in _SITE if "code" not in name and " id" not in name)),
