@@ -58,6 +58,7 @@ export const test = base.extend<Fixtures, { cookies: Cookies }>({
 
 /** Wait until everything that the page asks for has come. */
 export async function settle(page: Page): Promise<void> {
+  await expect(page.getByRole("main")).toBeVisible(); // before it is known who is logged in, nothing is busy yet
   await page.waitForLoadState("networkidle");
   await expect(page.locator("[aria-busy=true]")).toHaveCount(0);
 }
