@@ -803,7 +803,8 @@ export const en = {
       areas: "One row for each IRIS area, with its centre or outline.",
       panelists: "One row for each member of the panel, with weight, home and work.",
       visits: "One row for each visit of a known person to a site, such as by a loyalty card or a door counter.",
-      purchases: "One row for each purchase of a known person at a site. A purchase counts as a visit, too.",
+      purchases:
+        "One row for each purchase of a known person at a site. A purchase counts as a visit, too. If the file also has visits without an amount, bring it a second time as visits.",
       stays: "One row for each stay of a panelist at a site or point of interest.",
       pings: "One row for each position of a panelist; stays are found from them.",
       detections: "One row for each time that a sensor noticed a device.",

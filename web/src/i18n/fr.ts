@@ -956,7 +956,8 @@ export const fr: Texts = {
       areas: "Une ligne par zone IRIS, avec son centre ou son contour.",
       panelists: "Une ligne par membre du panel, avec poids, domicile et travail.",
       visits: "Une ligne par visite d'une personne connue sur un site, par exemple par sa carte de fidélité.",
-      purchases: "Une ligne par achat d'une personne connue sur un site. Un achat compte aussi comme visite.",
+      purchases:
+        "Une ligne par achat d'une personne connue sur un site. Un achat compte aussi comme visite. Si le fichier a aussi des visites sans montant, apportez-le une seconde fois en choisissant « Visites ».",
       stays: "Une ligne par séjour d'un panéliste sur un site ou un point d'intérêt.",
       pings: "Une ligne par position d'un panéliste ; les séjours en sont déduits.",
       detections: "Une ligne par appareil remarqué par un capteur.",
