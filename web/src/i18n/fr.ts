@@ -1012,7 +1012,7 @@ export const fr: Texts = {
     triedGood: (count) => (count < 2 ? "La ligne est bonne." : `Les ${count} lignes essayées sont toutes bonnes.`),
     triedNone: (count) => `Aucune des ${count} lignes essayées n'est bonne.`,
     triedBad: (good, bad) =>
-      `${good} lignes sur ${good + bad} sont bonnes. ${writeCount(bad, "serait rejetée", "seraient rejetées", "fr")}, les autres prises.`,
+      `${writeCount(good, "ligne", "lignes", "fr")} sur ${good + bad} ${plural(good, "est bonne", "sont bonnes", "fr")}. ${writeCount(bad, "serait rejetée", "seraient rejetées", "fr")}, les autres prises.`,
     onlyBad: "Seulement les lignes rejetées",
     line: "Ligne",
     good: "bonne",
