@@ -52,7 +52,10 @@ export function DataTable<Row>(props: Props<Row>) {
       const [a, b] = [by(left), by(right)];
       if (a === null || a === undefined || b === null || b === undefined)
         return Number(a === null || a === undefined) - Number(b === null || b === undefined); // without a value: last
-      const order = typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
+      const order =
+        typeof a === "number" && typeof b === "number"
+          ? a - b
+          : String(a).localeCompare(String(b), undefined, { numeric: true });
       return order * direction;
     });
   }, [rows, columns, column, isDescending]);
