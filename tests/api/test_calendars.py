@@ -107,7 +107,7 @@ async def set_calendar(tenant: Tenant, settings: Json) -> None:
     assert answer.status_code == 200, answer.text
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def world(shared_server: Server) -> World:
     """Create an application for these tests; each sets its calendar."""
     return await load_world(shared_server, build_truth())

@@ -402,7 +402,7 @@ def build_shops() -> Truth:
     return Truth(sites=sites, equipments=equipments, detections=detections)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def shops(shared_server: Server) -> World:
     """Load an application with these sites."""
     return await load_world(shared_server, build_shops())

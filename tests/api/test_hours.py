@@ -32,7 +32,7 @@ MODULES = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def world(shared_server: Server) -> World:
     """Create an application with sites in four time zones."""
     return await load_world(shared_server, hourly_tenant(6))

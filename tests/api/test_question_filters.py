@@ -84,7 +84,7 @@ def build_truth() -> Truth:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def labelled(shared_server: Server) -> World:
     """Load an application whose sites have attributes and addresses."""
     world = await load_world(shared_server, build_truth())

@@ -206,10 +206,12 @@ async def test_large_body_does_not_block_the_event_loop(
     server: Server, tenant: Tenant, body: bytes, status: int
 ) -> None:
     url, headers = f"{tenant.url}/sites", {"Content-Type": "application/json"}
-    request = asyncio.create_task(tenant.editor.post(url, content=body, headers=headers))
-    longest_s = await measure_longest_pause(request)
-    assert (await request).status_code == status
-    assert longest_s < 0.15  # several times that when parsed and validated in the event loop
+    pauses_s = []
+    for _ in range(3):  # the shortest counts: other processes can hold up one of them
+        request = asyncio.create_task(tenant.editor.post(url, content=body, headers=headers))
+        pauses_s.append(await measure_longest_pause(request))
+        assert (await request).status_code == status
+    assert min(pauses_s) < 0.15  # several times that when parsed and validated in the event loop
 
 
 def build_campaigns(count: int, **fields: str) -> list[dict[str, Any]]:
