@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import h3
 import pyarrow as pa
 import pyarrow.parquet as pq
+import xlsxwriter
 from hypothesis import strategies as st
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.parse.codecs import Format
@@ -264,6 +265,14 @@ def write_file(dice: Random, world: SmallWorld, batch: Batch, bad_lines: int) ->
         writer.writerows(events)
         return file_format, text.getvalue().encode()
     file = io.BytesIO()
+    if file_format is Format.XLSX:
+        with xlsxwriter.Workbook(file, {"in_memory": True}) as workbook:
+            sheet = workbook.add_worksheet()
+            for row, cells in enumerate([dict(zip(names, names, strict=True)), *events]):
+                for column, name in enumerate(names):
+                    if cells.get(name) is not None:
+                        sheet.write_string(row, column, str(cells[name]))  # a number would lose its last digits
+        return file_format, file.getvalue()
     pq.write_table(pa.table({name: [event.get(name) for event in events] for name in names}), file)
     return file_format, file.getvalue()
 
