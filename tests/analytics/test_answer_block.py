@@ -16,6 +16,8 @@ from okube_api.analytics.table import FIRST_COLUMNS, TableLines, format_csv
 from okube_api.kit.file_options import DEFAULT_CSV_FORMAT
 from okube_api.tables.cells import format_text
 
+from tests.rounds import count_examples
+
 NUMBERS = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
     ('a,"b', "é", "=1+1", "\u2028", "")
@@ -72,7 +74,7 @@ def build_plain(block: AnswerBlock) -> dict[str, Any]:
     return rows
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=count_examples(300))
 @given(blocks())
 def test_json_has_the_bytes_of_plain_values(block: AnswerBlock) -> None:
     plain = build_plain(block)

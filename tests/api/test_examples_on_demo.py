@@ -19,7 +19,7 @@ from PIL import Image
 from tests.api.server import Server, run_server
 from tests.api.swagger_requests import SwaggerRequest, prepare_requests
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 UNTIL, DAYS = date(2025, 1, 5), 70  # the first campaign starts after 60 days
 PASSWORD = "bicycle harbour mint lantern"

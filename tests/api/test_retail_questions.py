@@ -16,6 +16,7 @@ from okube_api.auth.repository import Role
 from tests.api import retail_world as world
 from tests.api.retail_world import Happening, PlainQuestion, compute, compute_exactly, round_half_even
 from tests.api.server import Server, Tenant
+from tests.rounds import count_examples
 
 pytestmark = pytest.mark.anyio
 Json = dict[str, Any]
@@ -167,7 +168,7 @@ def add_filters(generator: random.Random, question: PlainQuestion) -> tuple[Plai
     return replace(question, keeps=lambda happening: all(keeps(happening) for keeps in tests)), filters
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(count_examples(12)))
 async def test_groups_and_buckets(retailer: Retailer, seed: int) -> None:
     generator = random.Random(seed)
     for _ in range(4):
@@ -183,7 +184,7 @@ def _pass_both(first: PlainQuestion, second: PlainQuestion, happening: Happening
     return first.keeps(happening) and second.keeps(happening)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(count_examples(12)))
 async def test_filters_of_requests_and_params(retailer: Retailer, seed: int) -> None:
     generator = random.Random(1000 + seed)
     for _ in range(3):
@@ -199,7 +200,7 @@ async def test_filters_of_requests_and_params(retailer: Retailer, seed: int) -> 
             )
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(count_examples(10)))
 async def test_limit_others_share_and_having(retailer: Retailer, seed: int) -> None:
     generator = random.Random(2000 + seed)
     for _ in range(3):
@@ -263,7 +264,7 @@ def find_period(name: str, period: tuple[date, date]) -> tuple[date, date]:
     return first - timedelta(364), last - timedelta(364)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(count_examples(10)))
 async def test_comparisons(server: Server, retailer: Retailer, seed: int) -> None:
     generator = random.Random(3000 + seed)
     server.clock.ahead = NOW - datetime.now(UTC)  # the tokens of before are of the future

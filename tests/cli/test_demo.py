@@ -77,6 +77,7 @@ async def test_login_administers_the_applications_of_the_demo_only(tmp_path: Pat
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_days_are_added_to_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill a small demo, add two days, and compare what is printed with the days in the file."""
     small = partial(build_worlds, scale=0.002)
