@@ -35,7 +35,7 @@ help:
 	@echo "make openapi    write openapi/openapi.json"
 	@echo "make documents  write docs/settings.md and docs/kpis.md"
 	@echo "make lock       write requirements.lock and requirements-dev.lock: versions and hashes of all dependencies"
-	@echo "make clean      remove the environment, caches and ./okube-demo, but not ./okube-data"
+	@echo "make clean      remove the environments, caches and ./okube-demo, but not ./okube-data"
 
 demo: $(VENV)/.installed
 	@$(BIN)/okube-api demo $(ARGS)
@@ -116,7 +116,7 @@ lock: | $(BIN)/python
 	@printf '%s\n' $(BUILD_TOOLS) | $(LOCK) --extra dev pyproject.toml - -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis okube-demo
+	rm -rf $(VENV) $(NODE) web/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis okube-demo
 	find okube_api tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is newer than pyproject.toml when its dependencies are installed.
