@@ -81,7 +81,7 @@ async def _prepare_administrator(store: Store, settings: Settings) -> str | None
 def _print_setup_link(url: str, token: str) -> None:
     typer.echo(
         "There is no administrator yet. Open this link to create one; it works once, for 72 hours at most:\n\n"
-        f"  {url}/login?setup={token}\n"
+        f"  {url}/login#setup={token}\n"
     )
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("work_folder")
 
 
 def find_link(output: str) -> str | None:
-    match = re.search(r"http://127\.0\.0\.1:\d+/login\?setup=(\S+)", output)
+    match = re.search(r"http://127\.0\.0\.1:\d+/login#setup=(\S+)", output)
     return None if match is None else match[1]
 
 
