@@ -170,5 +170,8 @@ def fill_in_password(document: Json, password: str) -> None:
     """Replace `PRINTED_PASSWORD` in the examples of a document by the password of the demo."""
     schemas = document["components"]["schemas"]
     for model in (Login, PasswordChange):
-        for example in schemas[model.__name__]["examples"]:
-            example |= {name: password for name, value in example.items() if value == PRINTED_PASSWORD}
+        schema = schemas[model.__name__]
+        schema["examples"] = [  # a copy: the document has the very objects of `EXAMPLES`
+            {name: password if value == PRINTED_PASSWORD else value for name, value in example.items()}
+            for example in schema["examples"]
+        ]
