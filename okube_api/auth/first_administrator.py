@@ -52,8 +52,10 @@ class FirstAdministrator:
 
     async def is_missing(self) -> bool:
         """Return whether the store has no platform administrator."""
-        users = await self._store.find(USERS, EVERYTHING)
-        return not any(user["platformAdmin"] for user in users)
+        is_missing = True
+        async for users in self._store.stream(USERS, EVERYTHING):
+            is_missing = is_missing and not any(user["platformAdmin"] for user in users)
+        return is_missing
 
     async def issue_token(self) -> str | None:
         """Return a new token, besides those of other servers; None when there is an administrator."""
