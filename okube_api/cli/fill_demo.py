@@ -130,7 +130,7 @@ def build_demo_services(store: Store, secret: bytes, *, memory_limit: str, threa
     These are wired as in `api/container.py`, but without importing it: that module imports FastAPI and all that
     answers requests, which this process would load for nothing (see `tests/test_start.py`).
     """
-    changes = ChangePublisher()  # without a listener: there are no facts to invalidate yet
+    changes = ChangePublisher()  # without a listener: no facts depend on the resources that are created
     sites = SiteRepository(store, utc_now, changes)
     pois = PoiRepository(store, utc_now, changes, sites)
     levers = LeverRepository(store, utc_now, CAMPAIGNS)

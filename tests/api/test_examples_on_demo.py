@@ -10,7 +10,7 @@ import pytest
 from okube_api.auth.secret import load_secret_key
 from okube_api.cli.demo_login import set_login_password
 from okube_api.cli.fill_demo import create_demo_users
-from okube_api.demo.fill import DemoServices, fill_applications
+from okube_api.demo.fill import fill_applications
 from okube_api.demo.samples import create_samples
 from okube_api.kit.application import Application
 from okube_api.store.values import Json
@@ -18,10 +18,11 @@ from PIL import Image
 
 from tests.api.server import Server, run_server
 from tests.api.swagger_requests import SwaggerRequest, prepare_requests
+from tests.demo.filled_demo import get_demo_services
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-UNTIL, DAYS = date(2025, 1, 5), 70  # the first campaign starts after 60 days
+UNTIL, DAYS = date(2025, 1, 5), 70  # the campaign of the examples starts after 60 days
 PASSWORD = "bicycle harbour mint lantern"
 
 EXCEPTIONS = {
@@ -59,9 +60,7 @@ async def demo_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 async def fill_demo(server: Server, folder: Path) -> None:
     """Fill the store of a server with a small demo, as the command does."""
     services = server.services
-    names = ("applications", "sites", "pois", "levers", "campaigns", "studies", "equipments", "ingest")
-    demo_services = DemoServices(*(getattr(services, name) for name in names))
-    documents = await fill_applications(demo_services, UNTIL, scale=0.001, days=DAYS)
+    documents = await fill_applications(get_demo_services(services), UNTIL, scale=0.001, days=DAYS)
     applications = [document["_id"] for document in documents]
     login = await create_demo_users(services.store, load_secret_key(services.settings), applications)
     await create_samples(services.store, services.sites, Application.from_document(documents[0]), login)

@@ -79,7 +79,7 @@ async def test_login_administers_the_applications_of_the_demo_only(tmp_path: Pat
 @pytest.mark.anyio
 @pytest.mark.slow
 async def test_days_are_added_to_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fill a small demo, add two days, and compare what is printed with the days in the file."""
+    """Fill a small demo, add two days, and compare campaigns and visits with those of a demo of all days."""
     small = partial(build_worlds, scale=0.002)
     monkeypatch.setattr(fill, "build_worlds", lambda until, _scale, **days: small(until, **days))
     await fill_folder(tmp_path, UNTIL)

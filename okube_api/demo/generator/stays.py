@@ -61,9 +61,9 @@ def generate_stays_and_pings(world: World, panel: DemoPanel, rhythms: Sequence[R
 
 
 def _draw_outings(world: World, panel: DemoPanel, rhythm: BlockRhythm) -> tuple[Ints, ...]:
-    """Return users, cities, POIs, starts, dwells, zones and givings of the stays of a block; shapes (stays,).
+    """Return users, cities, POIs, starts, dwells, zones and forms of the stays of a block; shapes (stays,).
 
-    POIs are -1 for stays at sites; zones are 0 indoor, 1 outdoor; givings are 1 for stays that are given as pings.
+    POIs are -1 for stays at sites; zones are 0 indoor, 1 outdoor; forms are 0 for stays, 1 for pings.
     """
     random = world.create_random("stays", rhythm.block)
     size = rhythm.count_candidates(world.stays_per_day)
