@@ -48,9 +48,7 @@ _KINDS = describe_kinds(_TABLES)
 _BODY: Json = {
     "requestBody": {
         "required": True,
-        "content": {
-            **{file_format.value: {"schema": {"type": "string", "format": "binary"}} for file_format in Format},
-        },
+        "content": {file_format.value: {"schema": {"type": "string", "format": "binary"}} for file_format in Format},
     }
 }
 
