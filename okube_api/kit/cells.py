@@ -261,9 +261,14 @@ def read_duration_s(value: Any) -> int | None:
     return None if parts is None else (int(parts["hours"]) * 60 + int(parts["minutes"])) * 60 + int(parts["seconds"])
 
 
-def join_day_and_time(day: str, time: str) -> str:
-    """Return the text of an instant without an offset whose day and time of day are in two cells."""
-    return f"{_MIDNIGHT.sub('', day.strip(BLANKS))} {read_time_of_day(time) or time.strip(BLANKS)}"
+def strip_midnight(day: str) -> str:
+    """Return the text of a day without blanks around it and without the midnight that some tools write after it."""
+    return _MIDNIGHT.sub("", day.strip(BLANKS))
+
+
+def normalize_time(time: str) -> str:
+    """Return a time of day as `read_time_of_day` does, and other texts without blanks around them."""
+    return read_time_of_day(time) or time.strip(BLANKS)
 
 
 # -- days -------------------------------------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
 """Maps the columns of a file to the fields of its kind of events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.ingest.parse.column_checks import get_field_rules
-from okube_api.kit.cells import join_day_and_time
+from okube_api.kit.cells import normalize_time, strip_midnight
 from okube_api.store.values import Json
 
 
@@ -70,7 +70,7 @@ class ColumnMap:
         """Return an event with the fields that share a column with another field, or that are in two columns."""
         event = event | {name: event[first] for name, first in self._copies.items() if first in event}
         joined = {
-            name: join_day_and_time(event[name], event[time])
+            name: f"{strip_midnight(event[name])} {normalize_time(event[time])}"
             for name, time in self._time_of.items()
             if isinstance(event.get(name), str) and isinstance(event.get(time), str)
         }
@@ -93,10 +93,16 @@ class ColumnMap:
 
 def _join_columns(days: pa.Array, times: pa.Array) -> pa.Array:
     """Return the texts of instants of which days and times of day are in two columns; days alone where no time is."""
-    day_texts, time_texts = _to_texts(days), _to_texts(times)
-    pairs = pc.binary_join_element_wise(day_texts, time_texts, "\0").dictionary_encode()
-    joined = [None if pair is None else join_day_and_time(*pair.split("\0")) for pair in pairs.dictionary.to_pylist()]
-    return pc.coalesce(pa.array(joined, pa.string()).take(pairs.indices), day_texts)
+    day_texts = _to_texts(days)
+    days, times = _convert_distinct(day_texts, strip_midnight), _convert_distinct(_to_texts(times), normalize_time)
+    return pc.coalesce(pc.binary_join_element_wise(days, times, " "), day_texts)
+
+
+def _convert_distinct(texts: pa.Array, convert: Callable[[str], str]) -> pa.Array:
+    """Return the converted texts; a column has few distinct days or times of day."""
+    encoded = texts.dictionary_encode()
+    converted = [convert(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(converted, pa.string()).take(encoded.indices)
 
 
 def _to_texts(column: pa.Array) -> pa.Array:
