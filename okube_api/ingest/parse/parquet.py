@@ -116,7 +116,9 @@ def read_first_rows(source: BinaryIO, count: int) -> tuple[list[str], list[Json]
     """
     _check_footer(source)
     with _open_file(source) as file:
-        names = [name for name in _list_data_columns(file, lambda _: None) if _describe_excess(file, name) is None]
+        names = _list_data_columns(file, lambda _: None)
+        excess = _find_excess(file, names)
+        names = [name for name in names if name not in excess]
         for table in _read_tables(file, source, names):
             rows, _ = _replace_invalid_texts(_add_zones(table.slice(0, count), file))
             sent = SentRows(rows, 1)
@@ -176,20 +178,21 @@ def _check_total(total_bytes: int, file_bytes: int, limit: int) -> None:
 
 def _check_types(file: "ParquetFile", names: Sequence[str]) -> None:
     """Raise Impossible when a column does not have simple values."""
-    for name in names:
-        if (reason := _describe_excess(file, name)) is not None:
-            raise Impossible(reason)
+    for reason in _find_excess(file, names).values():
+        raise Impossible(reason)
 
 
-def _describe_excess(file: "ParquetFile", name: str) -> str | None:
-    """Return why the values of a column are no texts or numbers, None when they are."""
+def _find_excess(file: "ParquetFile", names: Sequence[str]) -> dict[str, str]:
+    """Return the columns whose values are no texts or numbers, each with the reason."""
     leaves = {column.path: column for column in map(file.schema.column, range(file.metadata.num_columns))}
-    column = leaves.get(name)
-    if column is None or column.max_repetition_level or column.max_definition_level > 1:
-        return f"Column '{name}' has lists or objects. Each of its values must be one text or number."
-    if column.physical_type == "FIXED_LEN_BYTE_ARRAY" and column.length > _MAX_FIXED_BYTES:
-        return f"Column '{name}' has values of {column.length:,} bytes, which are no texts or numbers."
-    return None
+    reasons: dict[str, str] = {}
+    for name in names:
+        column = leaves.get(name)
+        if column is None or column.max_repetition_level or column.max_definition_level > 1:
+            reasons[name] = f"Column '{name}' has lists or objects. Each of its values must be one text or number."
+        elif column.physical_type == "FIXED_LEN_BYTE_ARRAY" and column.length > _MAX_FIXED_BYTES:
+            reasons[name] = f"Column '{name}' has values of {column.length:,} bytes, which are no texts or numbers."
+    return reasons
 
 
 # -- blocks ---------------------------------------------------------------------------------------------------------
