@@ -34,6 +34,38 @@ class ImportReport:
         return {**counts, "errors": [fault.as_json() for fault in self.errors]}
 
 
+class TableTrial:
+    """The result of a dry run: how many rows are accepted, and the first `MAX_TRIED_LINES` lines."""
+
+    def __init__(self) -> None:
+        self._accepted = self._rejected = 0
+        self._lines: dict[int, TriedLine] = {}
+        self._last_line: int | None = None  # later lines are no longer among the first
+
+    def count(self, line: int, *, is_accepted: bool) -> bool:
+        """Count a line; return whether it may be among the first."""
+        self._accepted += is_accepted
+        self._rejected += not is_accepted
+        return self._last_line is None or line < self._last_line
+
+    def add(self, line: int, values: Json, reasons: Sequence[tuple[str | None, str]]) -> None:
+        """Add a line.  reasons: why it is rejected, see `TriedLine`."""
+        self._lines[line] = TriedLine(line, shorten_values(values), reasons)
+        if len(self._lines) == 2 * MAX_TRIED_LINES:
+            first = sorted(self._lines)[:MAX_TRIED_LINES]
+            self._lines = {number: self._lines[number] for number in first}
+            self._last_line = first[-1]
+
+    def as_json(self) -> Json:
+        """Return the result in the form of answers."""
+        return {
+            "dryRun": True,
+            "accepted": self._accepted,
+            "rejected": self._rejected,
+            "lines": [self._lines[line].as_json() for line in sorted(self._lines)[:MAX_TRIED_LINES]],
+        }
+
+
 class TableImport:
     """One import: `prepare` reads the table in blocks and spools the documents to disk, `write` stores them at once.
 
@@ -46,8 +78,7 @@ class TableImport:
         """list_field: rows with columns of its only object are united when they have the same `_id` or key."""
         self._table, self._row_parser, self._bulk = table, row_parser, bulk
         self._list_field = list_field if row_parser.has_single_items else None
-        self._tried: dict[int, TriedLine] | None = None  # by line, in a dry run
-        self._counts = {True: 0, False: 0}  # of accepted and of other rows, in a dry run
+        self._trial: TableTrial | None = None  # in a dry run
         self._united_rows: defaultdict[int, list[Row]] = defaultdict(list)  # by the line of the first, the others
         self._report = ImportReport()
         self._new, self._changed = Spool(), Spool()
@@ -71,18 +102,13 @@ class TableImport:
 
     async def try_rows(self) -> Json:
         """Check the table like `prepare` and `write`, without writing; return the answer of a dry run.  Raise Taken."""
-        self._tried = {}
+        self._trial = TableTrial()
         await self._prepare_all()
         try:
             await self._bulk.check_keys(self._new, self._changed, self._new_lines + self._changed_lines)
         except Taken as refusal:
             raise Taken(refusal.detail, faults=[_relocate_fault(fault) for fault in refusal.faults]) from None
-        return {
-            "dryRun": True,
-            "accepted": self._counts[True],
-            "rejected": self._counts[False],
-            "lines": [self._tried[line].as_json() for line in sorted(self._tried)[:MAX_TRIED_LINES]],
-        }
+        return self._trial.as_json()
 
     async def _prepare_all(self) -> None:
         blocks = self._table.read_blocks()
@@ -150,35 +176,35 @@ class TableImport:
         items = [UpsertItem(row.fields, row.line, row.id, partial_objects) for row in rows]
         outcomes = await self._bulk.prepare(items)
         await to_thread.run_sync(self._spool_outcomes, outcomes)
-        for row, outcome in zip(rows, outcomes, strict=True):
-            faults = [self._locate_fault(fault, row.line) for fault in outcome.faults] if outcome.after is None else []
-            self._note_row(row, faults)
+        if self._trial is not None:
+            for row, outcome in zip(rows, outcomes, strict=True):
+                is_accepted = outcome.after is not None
+                self._note_row(
+                    row, [] if is_accepted else [self._locate_fault(fault, row.line) for fault in outcome.faults]
+                )
 
     def _note_row(self, row: Row, faults: Sequence[Fault]) -> None:
         """Add a row, and those united with it, to the lines of a dry run."""
-        if self._tried is None:
+        if self._trial is None:
             return
         for united in (row, *self._united_rows.get(row.line, ())):
-            self._add_tried(united.line, self._row_parser.list_values(united.fields), faults)
+            if self._trial.count(united.line, is_accepted=not faults):
+                self._trial.add(united.line, self._row_parser.list_values(united.fields), self._list_reasons(faults))
 
     def _note_faults(self, faults: Sequence[Fault], block: RowBlock) -> None:
         """Add rows that could not be parsed to the lines of a dry run."""
-        if self._tried is None:
+        if self._trial is None:
             return
         faults_of_line: defaultdict[int, list[Fault]] = defaultdict(list)
         for fault in faults:
             faults_of_line[fault.line or 0].append(fault)
         for line, line_faults in faults_of_line.items():
-            texts = block.rows.loc[line].to_dict() if line in block.rows.index else {}
-            self._add_tried(line, self._row_parser.list_texts(texts), line_faults)
+            if self._trial.count(line, is_accepted=False):
+                texts = block.rows.loc[line].to_dict() if line in block.rows.index else {}
+                self._trial.add(line, self._row_parser.list_texts(texts), self._list_reasons(line_faults))
 
-    def _add_tried(self, line: int, values: Json, faults: Sequence[Fault]) -> None:
-        assert self._tried is not None, "only in a dry run"
-        self._counts[not faults] += 1
-        reasons = [(self._row_parser.find_model_column(fault.column), fault.message) for fault in faults]
-        self._tried[line] = TriedLine(line, shorten_values(values), reasons)
-        if len(self._tried) > 2 * MAX_TRIED_LINES:
-            self._tried = {number: self._tried[number] for number in sorted(self._tried)[:MAX_TRIED_LINES]}
+    def _list_reasons(self, faults: Sequence[Fault]) -> list[tuple[str | None, str]]:
+        return [(self._row_parser.find_model_column(fault.column), fault.message) for fault in faults]
 
     def _spool_outcomes(self, outcomes: list[UpsertOutcome]) -> None:
         for outcome in outcomes:
