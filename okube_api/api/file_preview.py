@@ -222,7 +222,6 @@ def preview_file(
     """Return the answer for a file; what is not None was given by the sender.
 
     kinds: what the file may be.
-
     Raise the refusals of `read_file_head`, and NotFound for an unknown kind.
     """
     if kind is not None and kind not in kinds:
@@ -250,14 +249,12 @@ def preview_file(
 
 
 def _render_head(head: FileHead, sampled: SampledFile) -> Json:
-    numbers = [column for column in sampled.columns if column.type is GuessedType.NUMBER]
-    has_comma = any("," in str(value) for column in numbers for value in column.values)
     types = [column.type for column in sampled.columns]
     return {
         "format": head.format,
         "encoding": head.encoding,
         "delimiter": head.delimiter,
-        "decimal": "," if has_comma else ".",
+        "decimal": "," if sampled.has_decimal_comma else ".",
         "dates": sampled.cell_format.date_order,
         "sheet": head.sheet,
         "sheets": list(head.sheets),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from okube_api.ingest.preview.file_head import FileHead
@@ -46,13 +47,20 @@ class GuessedType(StrEnum):
     EMPTY = "empty"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class SampleColumn:
     """A column, and its values in the first rows of a file, without those that are empty."""
 
     name: str
     type: GuessedType
     values: Sequence[Any]
+
+    @cached_property
+    def limits(self) -> tuple[float, float] | None:
+        """The least and the greatest of the values that are numbers, None when none is."""
+        read = [read_value(value, ValueType.NUMBER, _ANY_COMMA) for value in self.values]
+        numbers = [number for number in read if isinstance(number, int | float)]
+        return (min(numbers), max(numbers)) if numbers else None
 
     def list_samples(self) -> list[str]:
         """Return some distinct values, as the file has them."""
@@ -64,12 +72,14 @@ class SampleColumn:
 class SampledFile:
     """The columns of a file, and how its values are written.
 
+    cell_format: its order of day and month is None when there are no such days or no order is likely.
+    has_decimal_comma: whether a column of numbers has commas.
     has_local_times: whether it has instants without an offset.
-    date_order: the order of day and month, None when there are no such days or no order is likely.
     """
 
     columns: Sequence[SampleColumn]
     cell_format: CellFormat
+    has_decimal_comma: bool
     has_local_times: bool
 
 
@@ -91,7 +101,7 @@ def sample_columns(head: FileHead, date_order: DateOrder | None) -> SampledFile:
     )
     has_times = any(column.type is GuessedType.TIME for column in columns)
     cell_format = CellFormat(head.delimiter not in (None, ","), order)
-    return SampledFile(columns, cell_format, has_local_times or has_times)
+    return SampledFile(columns, cell_format, has_decimal_comma, has_local_times or has_times)
 
 
 def _is_local_time(value: Any) -> bool:

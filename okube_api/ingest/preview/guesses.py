@@ -8,11 +8,10 @@ by how many columns it uses.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from okube_api.ingest.preview.column_types import GuessedType, SampleColumn
 from okube_api.ingest.preview.names import LOYALTY_WORDS, list_field_names, score_name, split_name
-from okube_api.kit.cells import CellFormat, ValueType, read_duration_s, read_value
+from okube_api.kit.cells import ValueType, read_duration_s
 
 _MIN_SCORE = 0.5
 _SINGLE_CANDIDATE = 0.45  # for the only column of a type that no other field has
@@ -92,14 +91,14 @@ def guess_columns(
     free = [column for column in columns if column.name not in guess.mapper.values()]
     open_fields = [target for target in kind.fields if target.name not in given]
     pairs = [
-        (_score(kind.name, target, column, known_names), -columns.index(column), target, column)
+        (_score(kind.name, target, column, known_names), -position, target, column)
         for target in open_fields
         if target.type is not ValueType.INSTANT
-        for column in free
+        for position, column in enumerate(free)
     ]
     for target in open_fields:
         if target.type is ValueType.INSTANT:
-            _guess_instant(kind.name, target, [column for column in columns if column in free], guess)
+            _guess_instant(kind.name, target, free, guess)
     used = {*guess.mapper.values(), *guess.times.values()}
     for score, _, target, column in sorted(pairs, key=lambda pair: pair[:2], reverse=True):
         if score >= _MIN_SCORE and target.name not in guess.mapper and column.name not in used:
@@ -175,16 +174,10 @@ def _is_compatible(target: TargetField, column: SampleColumn) -> bool:
 
 
 def _is_in_range(target: TargetField, column: SampleColumn) -> bool:
-    numbers = [_to_number(value) for value in column.values]
-    low, high = target.low, target.high
-    return all(
-        number is None or ((low is None or number >= low) and (high is None or number <= high)) for number in numbers
-    )
-
-
-def _to_number(value: Any) -> float | None:
-    number = read_value(value, ValueType.NUMBER, CellFormat(decimal_comma=True))
-    return number if isinstance(number, int | float) else None
+    if column.limits is None:
+        return True
+    low, high = column.limits
+    return (target.low is None or low >= target.low) and (target.high is None or high <= target.high)
 
 
 def _guess_instant(kind: str, target: TargetField, columns: Sequence[SampleColumn], guess: ColumnGuess) -> None:
