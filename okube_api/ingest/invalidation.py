@@ -23,6 +23,7 @@ from okube_api.ingest.service import Ingest
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
 from okube_api.kit.resource_changes import ChangeKind, ResourceChange, WriteSkipped
+from okube_api.kit.revision_cache import RevisionCache
 from okube_api.store.conditions import EVERYTHING, Between, Condition, Missing, equal
 from okube_api.store.errors import Duplicate, StoreError
 from okube_api.store.schema import Collection as DocumentCollection
@@ -54,6 +55,8 @@ CONFIRMATION_TIME = timedelta(seconds=60)
 
 GEO, PRESENCE, CONVERSION = steps.GEO.kinds, steps.PRESENCE.kinds, steps.CONVERSION.kinds
 ALL = (*GEO, *PRESENCE, *CONVERSION)
+_MOST_REMEMBERED = 10_000  # applications
+
 _STALE_KINDS: Mapping[tuple[str, ChangeKind], Sequence[str]] = {
     ("sites", ChangeKind.CELLS): GEO,
     ("sites", ChangeKind.TIMEZONE): ALL,
@@ -78,7 +81,7 @@ class Invalidation:
     def __init__(self, ingest: Ingest) -> None:
         self._ingest, self._store = ingest, ingest.store
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by application
-        self._current_at: dict[str, str] = {}  # by application, a revision without invalidations of it
+        self._stale = RevisionCache[bool](ingest.store, PENDING, most=_MOST_REMEMBERED)  # by application
 
     @asynccontextmanager
     async def invalidate(self, application: str, changes: Sequence[ResourceChange]) -> AsyncIterator[None]:
@@ -147,13 +150,11 @@ class Invalidation:
 
     async def is_stale(self, application: str) -> bool:
         """Return whether facts of an application are older than the resources that they depend on."""
-        revision = self._store.revision(PENDING)  # before the read: a write in between outdates what was read
-        if revision is not None and self._current_at.get(application) == revision:
-            return False
-        is_stale = await self._store.get(PENDING, equal("application", application)) is not None
-        if not is_stale and revision is not None:
-            self._current_at[application] = revision
-        return is_stale
+
+        async def read() -> bool:
+            return await self._store.get(PENDING, equal("application", application)) is not None
+
+        return await self._stale.load(application, read)
 
     async def drain(self, application: str | None = None) -> None:
         """Wait until the rebuilds that have started are done, of one application or of all."""
