@@ -129,7 +129,7 @@ class CsvParser:
             self._pending = None
         expected = [*self._map.columns.values(), *self._map.times.values()]
         named = {*self._map.mapper.values(), *self._map.times.values()}
-        is_long = is_last or len(lines.nonempty) >= MAX_TITLE_LINES
+        is_long = is_last or len(lines.nonempty) >= MAX_TITLE_LINES or len(lines.data) > MAX_HEADER_CHARACTERS
 
         def find_position(texts: Sequence[str], _: Collection[str], delimiter: str | None) -> int | None:
             position = find_named_header(texts, named, delimiter)

@@ -13,6 +13,7 @@ from okube_api.ingest.parse.column_map import ColumnMap
 from okube_api.ingest.parse.csv_parser import CsvParser
 from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.text import ParsedBlock
+from okube_api.kit.cells import MAX_HEADER_CHARACTERS
 
 AT = "2023-05-06T07:08:09Z"
 
@@ -58,6 +59,12 @@ def test_a_mapped_column_that_no_line_has_is_named() -> None:
     parser = CsvParser("visits", column_map=ColumnMap("visits", {"user": "Wer"}))
     with pytest.raises(Impossible, match="no column 'Wer'"):
         read_in_pieces(parser, f"user,site,at\na,s,{AT}\n", 1)
+
+
+def test_the_header_is_not_sought_behind_a_megabyte_of_empty_lines() -> None:
+    parser = CsvParser("visits", column_map=ColumnMap("visits", {"user": "Wer"}))
+    with pytest.raises(Impossible, match="no column 'Wer'"):
+        parser.read(LineBlock(b"Export\n" + b"\n" * MAX_HEADER_CHARACTERS, 1), is_last=False)
 
 
 visits = st.lists(
