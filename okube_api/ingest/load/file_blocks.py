@@ -59,6 +59,11 @@ class EventFile:
     size: int | None = None
 
     @property
+    def is_binary(self) -> bool:
+        """Whether the file has a format that is no text."""
+        return self.format in (Format.PARQUET, Format.XLSX)
+
+    @property
     def is_small(self) -> bool:
         """Whether the file is known to fit into one change with others."""
         return self.size is not None and self.size <= SMALL_BYTES

@@ -23,7 +23,6 @@ from okube_api.ingest.load.file_blocks import EventFile, FileBlock, open_blocks
 from okube_api.ingest.load.normalizer import Normalizer
 from okube_api.ingest.load.pseudonyms import Digests, Pseudonyms
 from okube_api.ingest.load.references import REFERENCE_COLLECTIONS, ReferenceResolver
-from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.parse.read_options import PLACE_ZONES
 from okube_api.ingest.retry import commit_with_retry
 from okube_api.kit.application import Application
@@ -91,7 +90,7 @@ class Loader:
         cannot be read, RequestConflict when the batch was interrupted because this process had stopped for a while.  No
         event of the file stays stored then.  Raise ServiceUnavailable when too many files are being loaded.
         """
-        async with self._admission.admit(is_binary=file.format in (Format.PARQUET, Format.XLSX), size=file.size):
+        async with self._admission.admit(is_binary=file.is_binary, size=file.size):
             return await self._load(application, kind, file, atomic=atomic, on_progress=on_progress)
 
     async def read_small(self, application: Application, kind: str, file: EventFile, *, atomic: bool) -> SmallFile:
@@ -99,7 +98,7 @@ class Loader:
 
         Raise the errors of `load`; a file that is refused is stored as a batch without events.
         """
-        async with self._admission.admit(is_binary=file.format in (Format.PARQUET, Format.XLSX), size=file.size):
+        async with self._admission.admit(is_binary=file.is_binary, size=file.size):
             batch = self._batches.build(application.id, kind, _describe_file(file, atomic=atomic))
             try:
                 counts, rows = await self._collect_events(application, batch, file)
@@ -146,7 +145,7 @@ class Loader:
         be read.
         """
         async with (
-            self._admission.admit(is_binary=file.format in (Format.PARQUET, Format.XLSX), size=file.size),
+            self._admission.admit(is_binary=file.is_binary, size=file.size),
             self._open_normalizer(application, kind, file, *self._create_lookups(application)) as (normalizer, blocks),
         ):
             return await try_events(kind, blocks, normalizer)
