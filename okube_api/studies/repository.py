@@ -6,7 +6,7 @@ from typing import ClassVar
 from okube_api.clock import Clock
 from okube_api.errors import Impossible, NotFound
 from okube_api.kit.application import Application
-from okube_api.kit.repository import Repository
+from okube_api.kit.repository import Repository, match_names
 from okube_api.kit.resource_changes import ChangePublisher
 from okube_api.kit.revision_cache import RevisionCache
 from okube_api.kit.validated_repository import Normalize, Updates, ValidatedRepository, drop_nulls, join_names, load_ids
@@ -100,18 +100,20 @@ class StudyRepository(ValidatedRepository):
 
         readable: the condition that the studies must match.
         """
-        study_ids = await self.find_ids(readable, [name])
-        studies = await self.store.find(STUDIES, OneOf("_id", study_ids))
+        where = readable & match_names(self.key_field, (name,), (name,))
+        studies = await self.store.find(STUDIES, where, fields=("application", "pois"))
         pois = OneOf("_id", tuple(poi for study in studies for poi in study.get("pois") or ()))
         if name == everywhere.KEY:
             owners = tuple(study["application"] for study in studies)
             return pois | (equal("active", True) & ~OneOf("application", owners))
+        application = everywhere.find_application_id(name)
+        if studies or application is None:
+            return pois
         try:
-            study = await self.get_by_id(name)
+            await self._build_study_everywhere(application, name)
         except NotFound:
             return pois
-        is_everywhere = everywhere.covers_all(study)
-        return equal("active", True) & equal("application", study["application"]) if is_everywhere else pois
+        return equal("active", True) & equal("application", application)
 
     async def load_normalizer(self, application: Application, updates: Updates) -> Normalize:
         """Return the normaliser of these studies, with the sites and POIs that they name."""
