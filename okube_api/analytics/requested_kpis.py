@@ -73,7 +73,7 @@ def _read_param(group: ParamGroup, param: Param, index: int, groupings: Grouping
         message = f"Param {index} requests no values: 'all' and 'temporals' are both false. Set one of them to true."
         raise Impossible.at("body", pointer, message)
     if not param.all and any(level.share for scope in scopes for level in scope.levels):
-        message = "'share' stands beside 'all', which is false. Set 'all' to true, or leave 'share' out."
+        message = "'share' needs 'all', which is false. Set 'all' to true, or leave 'share' out."
         raise Impossible.at("body", f"{pointer}/all", message)
     return RequestedKpi(
         kpi,

@@ -173,7 +173,7 @@ async def test_two_groupings_as_a_table(shops: Tenant) -> None:
         ({"by": [{"of": "sites", "sort": "-change"}]}, "/params/0/by/0/sort", "'compare'"),
         ({"kpi": "averageBasket", "by": [{"of": "sites", "share": True}]}, "/params/0/by/0/share", "has no 'share'"),
         ({"kpi": "averageBasket", "sites": {"share": True}}, "/params/0/sites/share", "has no 'share'"),
-        ({"all": False, "temporals": True, "sites": {"share": True}}, "/params/0/all", "'share' stands beside 'all'"),
+        ({"all": False, "temporals": True, "sites": {"share": True}}, "/params/0/all", "'share' needs 'all'"),
     ],
 )
 async def test_refused_groupings(shops: Tenant, param: Json, pointer: str, message: str) -> None:
