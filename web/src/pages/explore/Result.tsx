@@ -74,16 +74,14 @@ export function Result({ answer, answered, current, resources, tableSort, change
     const name = kpiName(state.kpi, explore);
     const isPlain = cube.fields.length === 1;
     const title = isPlain ? name : `${name} – ${fieldName(cube.field.id, explore)}`;
-    const period = (from: string, to: string) =>
-      `${formats.shortDay(from)} – ${formats.shortDay(to)} ${to.slice(0, 4)}`;
     const other = answer.results[0]?.comparisons?.[0];
     return {
       value: isPlain ? name : fieldName(cube.field.id, explore),
       title: groups.length ? explore.byGroups(title, groups.map(lowerFirst).join(", ")) : title,
-      now: period(days.from, days.to),
+      now: formats.range(days.from, days.to),
       then:
         other?.from && other.until
-          ? period(other.from, other.until)
+          ? formats.range(other.from, other.until)
           : typeof comparison === "string"
             ? texts.frame.comparisons[comparison]
             : explore.compared,
