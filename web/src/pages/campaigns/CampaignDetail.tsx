@@ -26,7 +26,7 @@ import { Segmented } from "~/ui/Segmented";
 import { useAnswer } from "~/useAnswer";
 
 import { campaignDays, type Credit, CREDITS, type Model, parseModel, readField } from "./campaignRows";
-import { ModelChoice, NoCampaign, UpliftChoice } from "./CampaignList";
+import { ModelChoice, UpliftChoice } from "./Choices";
 import { ControlComparison, readControlComparison } from "./ControlComparison";
 import { Totals } from "./Totals";
 import { parseUplift } from "./useCampaignRows";
@@ -54,7 +54,9 @@ export function CampaignDetail({ campaign: name }: { campaign: string }) {
         </Button>
       </div>
       <Loaded remote={remote} height={480}>
-        {({ documents: [campaign] }) => (campaign ? <Figures campaign={campaign} /> : <NoCampaign campaign={name} />)}
+        {({ documents: [campaign] }) =>
+          campaign ? <Figures campaign={campaign} /> : <Notice kind="warning">{texts.campaigns.unknown(name)}</Notice>
+        }
       </Loaded>
     </>
   );

@@ -10,20 +10,12 @@ import { pagePath, useFrameState, useQuery } from "~/state/location";
 import type { Column } from "~/ui/DataTable";
 import { TextField } from "~/ui/Field";
 import { Loaded } from "~/ui/Loading";
-import { Notice } from "~/ui/Notice";
 import { Segmented } from "~/ui/Segmented";
 import { useAnswer } from "~/useAnswer";
 
-import {
-  type CampaignListRow,
-  LEVELS,
-  listCampaigns,
-  type Model,
-  MODELS,
-  parseLevel,
-  parseModel,
-} from "./campaignRows";
+import { type CampaignListRow, LEVELS, listCampaigns, parseLevel, parseModel } from "./campaignRows";
 import { CampaignTable } from "./CampaignTable";
+import { ModelChoice, UpliftChoice } from "./Choices";
 import { ControlComparison, readControlComparison } from "./ControlComparison";
 import { ModelPlot } from "./ModelPlot";
 import { Totals } from "./Totals";
@@ -192,38 +184,6 @@ function isMatch(row: CampaignListRow, search: string): boolean {
     .every((word) => text.includes(word));
 }
 
-/** Choice of the attribution model, kept in the URL. */
-export function ModelChoice({ model }: { model: Model }) {
-  const { texts } = useLanguage();
-  const [, change] = useQuery();
-  return (
-    <Segmented
-      label={texts.campaigns.model}
-      value={model}
-      options={MODELS.map((value) => ({ value, label: texts.campaigns.models[value] }))}
-      onChange={(value) => {
-        change({ model: value });
-      }}
-    />
-  );
-}
-
-/** Choice between figures extrapolated to the population and users as they were counted. */
-export function UpliftChoice() {
-  const { texts } = useLanguage();
-  const [params, change] = useQuery();
-  return (
-    <Segmented
-      label={texts.campaigns.uplift}
-      value={params.get("uplift") === "false" ? "false" : "true"}
-      options={(["true", "false"] as const).map((value) => ({ value, label: texts.campaigns.uplifts[value] }))}
-      onChange={(value) => {
-        change({ uplift: value === "true" ? null : value });
-      }}
-    />
-  );
-}
-
 /** What to do in an application without campaigns. */
 function NoCampaigns() {
   const { texts } = useLanguage();
@@ -246,10 +206,4 @@ function NoCampaigns() {
       )}
     </section>
   );
-}
-
-/** Say that there is no campaign of a name. */
-export function NoCampaign({ campaign }: { campaign: string }) {
-  const { texts } = useLanguage();
-  return <Notice kind="warning">{texts.campaigns.unknown(campaign)}</Notice>;
 }

@@ -3,11 +3,11 @@ import { Link } from "wouter-preact";
 import { useApplication } from "~/application";
 import { useLanguage } from "~/i18n/language";
 import { CampaignTable } from "~/pages/campaigns/CampaignTable";
-import { MODELS, parseModel } from "~/pages/campaigns/campaignRows";
+import { parseModel } from "~/pages/campaigns/campaignRows";
+import { ModelChoice } from "~/pages/campaigns/Choices";
 import { useCampaignRows } from "~/pages/campaigns/useCampaignRows";
 import { keptQuery, pagePath, useQuery } from "~/state/location";
 import { Loaded } from "~/ui/Loading";
-import { Segmented } from "~/ui/Segmented";
 
 const SHOWN = 8;
 
@@ -15,21 +15,14 @@ const SHOWN = 8;
 export function CampaignSummary() {
   const { texts } = useLanguage();
   const { key } = useApplication();
-  const [params, change] = useQuery();
+  const [params] = useQuery();
   const model = parseModel(params.get("model"));
   const remote = useCampaignRows("campaigns", { model });
   return (
     <section class="card">
       <div class="card-head">
         <h2>{texts.frame.campaigns}</h2>
-        <Segmented
-          label={texts.campaigns.model}
-          value={model}
-          options={MODELS.map((value) => ({ value, label: texts.campaigns.models[value] }))}
-          onChange={(value) => {
-            change({ model: value });
-          }}
-        />
+        <ModelChoice model={model} />
       </div>
       <Loaded remote={remote} height={320}>
         {({ rows, total }) =>
