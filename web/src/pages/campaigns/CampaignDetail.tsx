@@ -1,7 +1,7 @@
 import { ArrowLeft } from "lucide-preact";
 import { useMemo } from "preact/hooks";
 
-import type { Answer, Leaf, Param, Values } from "~/api/questions";
+import type { Answer, Param, Values } from "~/api/questions";
 import { listResources, type Resource } from "~/api/resources";
 import { type Remote, useRemote } from "~/api/useRemote";
 import { useApplication } from "~/application";
@@ -25,7 +25,16 @@ import { Notice } from "~/ui/Notice";
 import { Segmented } from "~/ui/Segmented";
 import { useAnswer } from "~/useAnswer";
 
-import { campaignDays, type Credit, CREDITS, type Model, parseModel, readField } from "./campaignRows";
+import {
+  addFields,
+  campaignDays,
+  costPerVisit,
+  type Credit,
+  CREDITS,
+  type Model,
+  parseModel,
+  readField,
+} from "./campaignRows";
 import { ModelChoice, UpliftChoice } from "./Choices";
 import { ControlComparison, readControlComparison } from "./ControlComparison";
 import { Totals } from "./Totals";
@@ -209,12 +218,6 @@ function findValues(answer: Answer, kpi: string, side: "now" | "then" = "now"): 
   return (side === "now" ? element?.data : element?.comparisons?.[0]?.data) as Values | undefined;
 }
 
-/** Return the sum of a field of two leaves; null when neither has it. */
-function addFields(left: Leaf | undefined, right: Leaf | undefined, field: string): number | null {
-  const [a, b] = [readField(left, field), readField(right, field)];
-  return a === null && b === null ? null : (a ?? 0) + (b ?? 0);
-}
-
 /** Visits under the model, and costs, one above the other on the same days. */
 function OverTime({ answer, model }: { answer: Answer; model: Model }) {
   const { texts, formats } = useLanguage();
@@ -288,23 +291,14 @@ function Models({ answer }: { answer: Answer }) {
   const { currency } = useApplication();
   const offline = findValues(answer, "offlineVisitsAttributions")?.all;
   const online = findValues(answer, "onlineVisitsAttributions")?.all;
-  const performance = findValues(answer, "globalLeverPerformance")?.all;
-  const cost = readField(performance, "cost");
-  const rows = CREDITS.map((credit): ModelRow => {
-    const visits = addFields(offline, online, credit);
-    return {
-      credit,
-      name: credit === "participation" ? texts.campaigns.participation : texts.campaigns.models[credit],
-      offline: readField(offline, credit),
-      online: readField(online, credit),
-      costPerVisit:
-        credit === "participation"
-          ? readField(performance, "costByVisit")
-          : cost !== null && visits
-            ? cost / visits
-            : null,
-    };
-  });
+  const cost = readField(findValues(answer, "globalLeverPerformance")?.all, "cost");
+  const rows = CREDITS.map((credit): ModelRow => ({
+    credit,
+    name: credit === "participation" ? texts.campaigns.participation : texts.campaigns.models[credit],
+    offline: readField(offline, credit),
+    online: readField(online, credit),
+    costPerVisit: costPerVisit(cost, addFields(offline, online, credit)),
+  }));
   const most = Math.max(0, ...rows.map((row) => row.offline ?? 0), ...rows.map((row) => row.online ?? 0));
   const count = (id: "offline" | "online", title: string): Column<ModelRow> => ({
     id,

@@ -6,7 +6,7 @@ import { useLanguage } from "~/i18n/language";
 import { useFrameState } from "~/state/location";
 import { Change } from "~/ui/Change";
 
-import { type Model, readField } from "./campaignRows";
+import { costPerVisit, type Model, readField } from "./campaignRows";
 
 const FIELDS = [
   { id: "cost", unit: "EUR", good: "neither" },
@@ -82,7 +82,6 @@ function readTotals(answer: Answer, model: Model | undefined): Record<Field, Fig
   const offlineVisits = read("offlineVisitsAttributions", model);
   const onlineVisits = read("onlineVisitsAttributions", model);
   const visits = (offlineVisits.value ?? 0) + (onlineVisits.value ?? 0);
-  const { value: cost } = figures.cost;
-  const costByVisit = { value: cost !== null && visits ? cost / visits : null, changed: null };
+  const costByVisit = { value: costPerVisit(figures.cost.value, visits), changed: null };
   return { ...figures, offlineVisits, onlineVisits, costByVisit };
 }

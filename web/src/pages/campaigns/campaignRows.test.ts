@@ -3,7 +3,14 @@ import { describe, expect, it } from "vitest";
 import type { Answer } from "~/api/questions";
 import type { Resource } from "~/api/resources";
 
-import { type CampaignRow, listCampaigns, parseLevel, parseModel, readCampaignRows } from "./campaignRows";
+import {
+  type CampaignRow,
+  costPerVisit,
+  listCampaigns,
+  parseLevel,
+  parseModel,
+  readCampaignRows,
+} from "./campaignRows";
 
 const credits = (linear: number, participation: number) => ({ linear, shapley: linear, fc: 1, lc: 2, participation });
 
@@ -97,5 +104,14 @@ it("takes the model and the level from the URL, or the default", () => {
     "linear",
     "levers",
     "campaigns",
+  ]);
+});
+
+it("has no cost per visit without costs or without visits", () => {
+  expect([costPerVisit(90, 4.5), costPerVisit(0, 5), costPerVisit(90, 0), costPerVisit(null, 5)]).toEqual([
+    20,
+    null,
+    null,
+    null,
   ]);
 });

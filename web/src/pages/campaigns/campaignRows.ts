@@ -54,8 +54,10 @@ export function readField(leaf: Leaf | undefined, field: string): number | null 
   return typeof value === "number" ? value : null;
 }
 
-function add(left: number | null, right: number | null): number | null {
-  return left === null && right === null ? null : (left ?? 0) + (right ?? 0);
+/** Return the sum of a field of two leaves; null when neither has it. */
+export function addFields(left: Leaf | undefined, right: Leaf | undefined, field: string): number | null {
+  const [a, b] = [readField(left, field), readField(right, field)];
+  return a === null && b === null ? null : (a ?? 0) + (b ?? 0);
 }
 
 /** Return the cost per visit; null without costs, as of a campaign that has ended and still leads to visits. */
@@ -77,10 +79,7 @@ function makeRow(
   model: Model,
 ): CampaignRow {
   const credits = Object.fromEntries(
-    CREDITS.map((credit) => [
-      credit,
-      add(readField(offline, credit), readField(online, credit)) ?? (performance ? 0 : null),
-    ]),
+    CREDITS.map((credit) => [credit, addFields(offline, online, credit) ?? (performance ? 0 : null)]),
   ) as Record<Credit, number | null>;
   const cost = readField(performance, "cost");
   const visits = credits[model];
