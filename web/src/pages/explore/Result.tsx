@@ -37,7 +37,7 @@ interface Props {
 export function Result({ answer, answered, current, resources, tableSort, change }: Props) {
   const { texts, formats } = useLanguage();
   const { explore } = texts;
-  const { currency, days, today, weekStart } = useApplication();
+  const { currency, days, today, timezone, weekStart } = useApplication();
   const { comparison, filters } = useFrameState();
 
   // what can change without another question, each part by itself: a click on a plot's kind is only about the plot
@@ -64,10 +64,11 @@ export function Result({ answer, answered, current, resources, tableSort, change
         formats,
         texts: explore,
         today,
+        timezone,
         weekStart,
         weekdays: keptWeekdays(filters["weekdays"], state.own.included["weekdays"]),
       }),
-    [filters, state.own, cube, state.mode, state.grain, answer, formats, explore, today, weekStart],
+    [filters, state.own, cube, state.mode, state.grain, answer, formats, explore, today, timezone, weekStart],
   );
   const labels = useMemo<Labels>(() => {
     const groups = state.by.map((name) => groupingName(name, texts));

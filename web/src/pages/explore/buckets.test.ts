@@ -49,6 +49,16 @@ test("hours begin anew each day, the first with its date", () => {
   expect(hours.map(({ label }) => label.replace(/^0/, ""))).toEqual(["1 Nov", "1:00", "2 Nov", "1:00"]);
 });
 
+test.each([
+  ["2026-03-29", 23, { 0: "29 Mar", 1: "1:00", 2: "3:00", 22: "23:00" }],
+  ["2026-10-25", 25, { 0: "25 Oct", 2: "2:00", 3: "2:00", 4: "3:00", 24: "23:00" }],
+])("hours of %s are those of the clock, which is changed that day", (day, count, expected) => {
+  const keys = Array.from({ length: count }, (_, index) => String(index));
+  const starts = Array<string>(count).fill(day);
+  const labels = describeKeys(keys, "histogram", "hour", starts).map(({ label }) => label.replace(/^0/, ""));
+  for (const [index, label] of Object.entries(expected)) expect(labels[Number(index)]).toBe(label);
+});
+
 test("buckets that are cut by the period, or not over, are marked", () => {
   const weeks = describeKeys(["0", "1", "2"], "histogram", "week", ["2026-10-26", "2026-11-02", "2026-11-09"], ["0"]);
   expect(weeks.map(({ isCut }) => isCut)).toEqual([true, true, false]); // today is 3 November

@@ -12,6 +12,7 @@ interface Context {
   formats: Formats;
   texts: Texts["explore"];
   today: string;
+  timezone: string;
   weekStart: string;
 }
 
@@ -25,6 +26,7 @@ export interface TimeBucket extends Bucket {
 }
 
 const HOURS_OF_DAY = 24;
+const [HOUR_MS, HALF_HOUR_MS] = [3_600_000, 1_800_000];
 
 /** Return the buckets with these keys, in their order. */
 export function describeBuckets(
@@ -48,7 +50,7 @@ export function describeBuckets(
     const start = starts[index] ?? "";
     const next = starts[index + 1] ?? endOf(start, grain);
     const isUnfinished = grain === "hour" ? start >= context.today : start <= context.today && context.today < next;
-    const hour = grain === "hour" ? hourOf(starts, index) : undefined;
+    const hour = grain === "hour" ? hourOf(starts, index, context.timezone) : undefined;
     const compared = comparedFrom ? comparedStart(comparedFrom, starts, index, grain, context.weekStart) : undefined;
     return {
       key,
@@ -60,11 +62,27 @@ export function describeBuckets(
   });
 }
 
-/** Return the hour of an hourly bucket: how many of its day come before. */
-function hourOf(starts: readonly string[], index: number): number {
-  let first = index;
-  while (first > 0 && index - first < HOURS_OF_DAY && starts[first - 1] === starts[index]) first -= 1;
-  return (index - first) % HOURS_OF_DAY;
+/** Return the hour that the clock shows at the start of an hourly bucket. */
+function hourOf(starts: readonly string[], index: number, timezone: string): number {
+  const day = starts[index];
+  let [first, end] = [index, index + 1];
+  while (first > 0 && starts[first - 1] === day) first -= 1;
+  while (starts[end] === day) end += 1;
+  const elapsed = index - first;
+  if (!day || end - first === HOURS_OF_DAY) return elapsed;
+  return listClockHours(day, timezone)[elapsed] ?? elapsed;
+}
+
+/** Return what the clock shows each hour from midnight on; days of clock changes have 23 or 25 hours. */
+function listClockHours(day: string, timezone: string): number[] {
+  const clock = new Intl.DateTimeFormat("sv-SE", { timeZone: timezone, dateStyle: "short", timeStyle: "short" });
+  const hours: number[] = [];
+  // no local day begins more than 15 hours before the day of UTC, or ends more than 15 hours after it
+  for (let at = Date.parse(day) - 15 * HOUR_MS; at < Date.parse(day) + 39 * HOUR_MS; at += HALF_HOUR_MS) {
+    const text = clock.format(at); // such as "2026-03-29 03:00"
+    if (text.startsWith(day)) hours.push(Number(text.slice(11, 13)));
+  }
+  return hours.filter((_, index) => index % 2 === 0);
 }
 
 const MONTHS: Partial<Record<Granularity, number>> = { month: 1, quarter: 3, year: 12 };

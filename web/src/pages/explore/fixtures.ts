@@ -70,6 +70,7 @@ export const BUCKET_CONTEXT = {
   formats: FORMATS,
   texts: en.explore,
   today: "2026-11-03",
+  timezone: "Europe/Paris",
   weekStart: "monday",
 };
 
