@@ -6,7 +6,7 @@ import { FilterNotice } from "~/frame/FilterNotice";
 import { useLanguage } from "~/i18n/language";
 import { isMissing, type KnownDays } from "~/plots/timeline";
 import { keptQuery, pagePath, useFrameState, useQuery } from "~/state/location";
-import { addDays } from "~/state/days";
+import { addDays, readToday } from "~/state/days";
 import { Button } from "~/ui/Button";
 import { Notice } from "~/ui/Notice";
 
@@ -24,7 +24,7 @@ export function DataStatus({
   known: ReadonlyMap<string, KnownDays>;
 }) {
   const { texts, formats } = useLanguage();
-  const { key, days, today } = useApplication();
+  const { key, days, timezone, today } = useApplication();
   const { setPeriod } = useFrameState();
   const [params] = useQuery();
   const yesterday = addDays(today, -1);
@@ -44,7 +44,7 @@ export function DataStatus({
   const comparison = figures.find((figure) => figure.comparison)?.comparison;
   const freshness = Object.values(answers)[0]?.meta["freshness"];
   const hasNothing = figures.length > 3 && figures.every(({ value }) => !value);
-  const lastDay = latest ?? (typeof freshness === "string" ? freshness.slice(0, 10) : undefined);
+  const lastDay = latest ?? (typeof freshness === "string" ? readToday(timezone, new Date(freshness)) : undefined);
 
   return (
     <div class="overview-status stack">
