@@ -10,6 +10,7 @@ import { TextField } from "~/ui/Field";
 import { ErrorNotice, Notice } from "~/ui/Notice";
 
 import { runWithCaptcha } from "./captcha";
+import { NewPasswordField } from "./NewPasswordField";
 
 /** Change of one's own password; the session goes on with the new one. */
 export function PasswordDialog({ onClose }: { onClose: () => void }) {
@@ -80,15 +81,11 @@ export function PasswordDialog({ onClose }: { onClose: () => void }) {
             error={wrongPassword ?? error?.fieldMessage("current")}
             required
           />
-          <TextField
+          <NewPasswordField
             label={account.newPassword}
-            hint={account.passwordHint}
-            type="password"
-            autocomplete="new-password"
             value={next}
             onInput={setNext}
             error={error?.fieldMessage("new")}
-            required
           />
           <div class="row">
             <Button kind="main" type="submit" disabled={isBusy}>

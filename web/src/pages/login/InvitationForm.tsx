@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 
 import { runWithCaptcha } from "~/account/captcha";
+import { NewPasswordField } from "~/account/NewPasswordField";
 import { api } from "~/api/client";
 import { ApiError, toApiError } from "~/api/errors";
 import { useTexts } from "~/i18n/language";
@@ -19,7 +20,7 @@ export function InvitationForm({
   onDone: () => void;
   onCancel: () => void;
 }) {
-  const { login: texts, account } = useTexts();
+  const { login: texts } = useTexts();
   const { me, reload } = useSession();
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
@@ -78,15 +79,11 @@ export function InvitationForm({
         onInput={setName}
         error={error?.fieldMessage("name")}
       />
-      <TextField
+      <NewPasswordField
         label={texts.password}
-        hint={account.passwordHint}
-        type="password"
-        autocomplete="new-password"
         value={password}
         onInput={setPassword}
         error={error?.fieldMessage("password")}
-        required
       />
       <Button kind="main" type="submit" disabled={isBusy}>
         {texts.invitationSubmit}

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 
+import { NewPasswordField } from "~/account/NewPasswordField";
 import { api } from "~/api/client";
 import { type ApiError, toApiError } from "~/api/errors";
 import { useTexts } from "~/i18n/language";
@@ -10,7 +11,7 @@ import { ErrorNotice } from "~/ui/Notice";
 
 /** Form that creates the first administrator with the token that the server printed, and logs in. */
 export function SetupForm({ token, onDone, onCancel }: { token: string; onDone: () => void; onCancel: () => void }) {
-  const { login: texts, account } = useTexts();
+  const { login: texts } = useTexts();
   const { logIn } = useSession();
   const [login, setLogin] = useState("");
   const [name, setName] = useState("");
@@ -61,15 +62,11 @@ export function SetupForm({ token, onDone, onCancel }: { token: string; onDone: 
         onInput={setName}
         error={error?.fieldMessage("name")}
       />
-      <TextField
+      <NewPasswordField
         label={texts.password}
-        hint={account.passwordHint}
-        type="password"
-        autocomplete="new-password"
         value={password}
         onInput={setPassword}
         error={error?.fieldMessage("password")}
-        required
       />
       <Button kind="main" type="submit" disabled={isBusy}>
         {texts.setupSubmit}
