@@ -1,10 +1,7 @@
-import { Plus, Trash2 } from "lucide-preact";
-
 import type { Fields } from "~/api/documents";
-import { useTexts } from "~/i18n/language";
-import { Button } from "~/ui/Button";
 
 import type { InputProps, Kind, PartName } from "../kinds";
+import { EditableRows } from "./EditableRows";
 import { FieldSet } from "./FieldSet";
 import { PartInputs } from "./PartsInput";
 
@@ -19,45 +16,20 @@ export function RowsInput({
   kinds,
   initial,
 }: InputProps<Fields[]> & { kinds: Partial<Record<PartName, Kind>>; initial: Fields }) {
-  const { manage } = useTexts();
   const hasPartError = draft.some((_, index) => Object.keys(kinds).some((name) => errorAt(`${index}/${name}`)));
   return (
     <FieldSet label={label} hint={hint} error={hasPartError ? undefined : errorAt()}>
-      {draft.map((row, index) => (
-        <div key={index} class="manage-row" role="group" aria-label={manage.rowOf(label, index + 1)}>
-          <div class="manage-row-parts">
-            <PartInputs
-              kinds={kinds}
-              draft={row}
-              isDisabled={isDisabled}
-              errorAt={(part) => errorAt(part ? `${index}/${part}` : String(index))}
-              onChange={(changed) => {
-                onChange(draft.map((other, position) => (position === index ? changed : other)));
-              }}
-            />
-          </div>
-          <Button
-            kind="plain"
-            label={manage.remove(manage.rowOf(label, index + 1))}
-            icon={<Trash2 size={16} aria-hidden="true" />}
-            disabled={isDisabled}
-            onClick={() => {
-              onChange(draft.filter((_, position) => position !== index));
-            }}
+      <EditableRows label={label} rows={draft} onChange={onChange} isDisabled={isDisabled} initial={initial}>
+        {(row, index, change) => (
+          <PartInputs
+            kinds={kinds}
+            draft={row}
+            isDisabled={isDisabled}
+            errorAt={(part) => errorAt(part ? `${index}/${part}` : String(index))}
+            onChange={change}
           />
-        </div>
-      ))}
-      <div class="row">
-        <Button
-          icon={<Plus size={16} aria-hidden="true" />}
-          disabled={isDisabled}
-          onClick={() => {
-            onChange([...draft, initial]);
-          }}
-        >
-          {manage.addRow(label)}
-        </Button>
-      </div>
+        )}
+      </EditableRows>
     </FieldSet>
   );
 }
