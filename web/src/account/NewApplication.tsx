@@ -1,4 +1,4 @@
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 
 import { api, type Schemas } from "~/api/client";
@@ -7,7 +7,7 @@ import { useTexts } from "~/i18n/language";
 import { useSession } from "~/session";
 import { pagePath } from "~/state/location";
 import { Button } from "~/ui/Button";
-import { Field, TextField } from "~/ui/Field";
+import { TextField } from "~/ui/Field";
 import { ErrorNotice } from "~/ui/Notice";
 
 import { makeKey } from "./applicationKey";
@@ -66,22 +66,26 @@ export function NewApplication({ onDone, onCancel }: { onDone?: () => void; onCa
         error={error?.fieldMessage("key")}
         required
       />
-      <SuggestedField
+      <TextField
         label={account.timezone}
         hint={account.timezoneHint}
         value={timezone}
         onInput={setTimezone}
         error={error?.fieldMessage("timezone")}
+        autocomplete="off"
         suggestions={Intl.supportedValuesOf("timeZone")}
+        required
       />
-      <SuggestedField
+      <TextField
         label={account.currency}
         value={currency}
         onInput={(value) => {
           setCurrency(value.toUpperCase());
         }}
         error={error?.fieldMessage("currency")}
+        autocomplete="off"
         suggestions={Intl.supportedValuesOf("currency")}
+        required
       />
       <div class="row">
         <Button kind="main" type="submit" disabled={isBusy || !key}>
@@ -90,46 +94,5 @@ export function NewApplication({ onDone, onCancel }: { onDone?: () => void; onCa
         {onCancel ? <Button onClick={onCancel}>{common.cancel}</Button> : null}
       </div>
     </form>
-  );
-}
-
-function SuggestedField({
-  label,
-  hint,
-  value,
-  onInput,
-  error,
-  suggestions,
-}: {
-  label: string;
-  hint?: string;
-  value: string;
-  onInput: (value: string) => void;
-  error: string | undefined;
-  suggestions: readonly string[];
-}) {
-  const id = useId();
-  return (
-    <Field label={label} hint={hint} error={error} required>
-      {(attributes) => (
-        <>
-          <input
-            {...attributes}
-            class="input"
-            list={id}
-            value={value}
-            autocomplete="off"
-            onInput={(event) => {
-              onInput(event.currentTarget.value);
-            }}
-          />
-          <datalist id={id}>
-            {suggestions.map((suggestion) => (
-              <option key={suggestion} value={suggestion} />
-            ))}
-          </datalist>
-        </>
-      )}
-    </Field>
   );
 }

@@ -49,9 +49,12 @@ interface TextFieldProps extends Omit<FieldProps, "children"> {
   value: string;
   onInput: (value: string) => void;
   type?: string;
+  inputMode?: "decimal" | undefined;
   autocomplete?: string;
   placeholder?: string;
-  multiline?: boolean;
+  multiline?: boolean | undefined;
+  /** Values to suggest while one types. */
+  suggestions?: readonly string[] | undefined;
 }
 
 /** Field with a text. */
@@ -59,11 +62,14 @@ export function TextField({
   value,
   onInput,
   type = "text",
+  inputMode,
   autocomplete,
   placeholder,
   multiline,
+  suggestions,
   ...field
 }: TextFieldProps) {
+  const listId = useId();
   return (
     <Field {...field}>
       {(attributes) =>
@@ -77,20 +83,36 @@ export function TextField({
             }}
           />
         ) : (
-          <input
-            {...attributes}
-            class="input"
-            type={type}
-            value={value}
-            autocomplete={autocomplete as "off"}
-            placeholder={placeholder}
-            onInput={(event) => {
-              onInput(event.currentTarget.value);
-            }}
-          />
+          <>
+            <input
+              {...attributes}
+              class="input"
+              type={type}
+              inputMode={inputMode}
+              list={suggestions ? listId : undefined}
+              value={value}
+              autocomplete={autocomplete as "off"}
+              placeholder={placeholder}
+              onInput={(event) => {
+                onInput(event.currentTarget.value);
+              }}
+            />
+            {suggestions ? <Suggestions id={listId} values={suggestions} /> : null}
+          </>
         )
       }
     </Field>
+  );
+}
+
+/** Options that a text field suggests while one types. */
+export function Suggestions({ id, values }: { id: string; values: readonly string[] }) {
+  return (
+    <datalist id={id}>
+      {values.map((value) => (
+        <option key={value} value={value} />
+      ))}
+    </datalist>
   );
 }
 

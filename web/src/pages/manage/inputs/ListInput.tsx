@@ -2,10 +2,10 @@ import { X } from "lucide-preact";
 import { useId, useState } from "preact/hooks";
 
 import { useTexts } from "~/i18n/language";
-import { Field } from "~/ui/Field";
+import { Field, Suggestions } from "~/ui/Field";
 
 import type { InputProps } from "../kinds";
-import { type Source, Suggestions, useSuggestions } from "./suggestions";
+import { type Source, useSuggestions } from "./suggestions";
 
 /** Texts as chips; Enter, a comma, or leaving the field adds what was typed. */
 export function ListInput({

@@ -1,10 +1,10 @@
 import { useId } from "preact/hooks";
 
 import { useTexts } from "~/i18n/language";
-import { Field, SelectField } from "~/ui/Field";
+import { SelectField, TextField } from "~/ui/Field";
 
 import type { ChoiceName, InputProps } from "../kinds";
-import { type Source, Suggestions, useSuggestions } from "./suggestions";
+import { type Source, useSuggestions } from "./suggestions";
 
 interface TextOptions {
   type?: string;
@@ -26,39 +26,21 @@ export function TextInput({
   isLong,
   source,
 }: InputProps<string> & TextOptions) {
-  const id = useId();
   const suggestions = useSuggestions(source);
   return (
-    <Field label={label} hint={hint} error={errorAt()} required={required ?? false}>
-      {(attributes) =>
-        isLong ? (
-          <textarea
-            {...attributes}
-            class="input"
-            value={draft}
-            onInput={(event) => {
-              onChange(event.currentTarget.value);
-            }}
-          />
-        ) : (
-          <>
-            <input
-              {...attributes}
-              class="input"
-              type={type}
-              inputMode={inputMode}
-              list={source ? id : undefined}
-              value={draft}
-              autocomplete="off"
-              onInput={(event) => {
-                onChange(event.currentTarget.value);
-              }}
-            />
-            {source ? <Suggestions id={id} values={suggestions} /> : null}
-          </>
-        )
-      }
-    </Field>
+    <TextField
+      label={label}
+      hint={hint}
+      error={errorAt()}
+      required={required ?? false}
+      type={type}
+      inputMode={inputMode}
+      multiline={isLong}
+      autocomplete="off"
+      suggestions={source ? suggestions : undefined}
+      value={draft}
+      onInput={onChange}
+    />
   );
 }
 

@@ -18,14 +18,3 @@ export function useSuggestions(source: Source | undefined): string[] {
     return fieldValues(source, sites.data?.documents ?? [], campaigns.data?.documents ?? []).map(({ value }) => value);
   }, [source, sites.data, campaigns.data]);
 }
-
-/** Options that a text field suggests while one types. */
-export function Suggestions({ id, values }: { id: string; values: readonly string[] }) {
-  return (
-    <datalist id={id}>
-      {values.map((value) => (
-        <option key={value} value={value} />
-      ))}
-    </datalist>
-  );
-}
