@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import type { APIRequestContext, Page } from "@playwright/test";
 
 import { ADMINISTRATOR, type EmptyServer, startEmptyServer } from "./emptyServer";
-import { expect, expectAccessible, expectNoOverflow, settle, test as base } from "./page";
+import { expect, expectAccessible, expectNoOverflow, settle, tabTo, test as base } from "./page";
 
 /** What the files hold, as the script that writes them counts it. */
 interface Expected {
@@ -14,7 +14,6 @@ interface Expected {
   visits: number;
   weekly: number[];
   purchases: number;
-  sales: number;
   campaigns: number;
   cost: number;
   from: string;
@@ -275,23 +274,6 @@ test("on a phone, in French, in the dark", async ({ page, server }, info) => {
   await expectNoOverflow(page);
   await expectAccessible(page);
 });
-
-const MOST_STOPS = 80;
-
-/** Press Tab until the element with this name has the focus. */
-async function tabTo(page: Page, name: string | RegExp, role?: "link"): Promise<void> {
-  const target = (
-    role
-      ? page.getByRole(role, { name })
-      : page.getByRole("button", { name, exact: true }).or(page.getByLabel(name, { exact: true }))
-  ).first();
-  await expect(target).toBeVisible();
-  for (let stop = 0; stop < MOST_STOPS; stop += 1) {
-    if (await target.evaluate((element) => element === document.activeElement)) return;
-    await page.keyboard.press("Tab");
-  }
-  throw new Error(`Tab does not reach ${String(name)}.`);
-}
 
 async function bringByKeyboard(page: Page, path: string, button: string): Promise<void> {
   const chooser = page.waitForEvent("filechooser");

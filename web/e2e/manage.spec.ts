@@ -1,6 +1,6 @@
 import type { APIRequestContext, Page } from "@playwright/test";
 
-import { APPLICATION, expect, expectAccessible, expectNoOverflow, LOGIN, PASSWORD, settle, test } from "./page";
+import { APPLICATION, expect, expectAccessible, expectNoOverflow, LOGIN, PASSWORD, settle, tabTo, test } from "./page";
 
 const READER_PASSWORD = "lanterns-over-the-quay-7";
 
@@ -287,38 +287,25 @@ test("create and delete a study by the keyboard only", async ({ page }) => {
   await settle(page);
   const key = uniqueName("study");
 
-  /** Press Tab until an element with this name has the focus. */
-  async function tabTo(name: RegExp): Promise<void> {
-    for (let presses = 0; presses < 120; presses++) {
-      const label = await page.evaluate(() => {
-        const element = document.activeElement as HTMLInputElement | null;
-        return element?.labels?.[0]?.textContent ?? element?.getAttribute("aria-label") ?? element?.textContent ?? "";
-      });
-      if (name.test(label.trim())) return;
-      await page.keyboard.press("Tab");
-    }
-    throw new Error(`${String(name)} cannot be reached`);
-  }
-
-  await tabTo(/^New study$/);
+  await tabTo(page, "New study", "link");
   await page.keyboard.press("Enter");
-  await tabTo(/^Key/);
+  await tabTo(page, /^Key/);
   await page.keyboard.type(key);
-  await tabTo(/^Choose$/);
+  await tabTo(page, "Choose");
   await page.keyboard.press("Enter");
-  await tabTo(/^Search \(sites\)$/);
+  await tabTo(page, "Search (sites)");
   await page.keyboard.type("lyon");
   await expect(page.getByLabel("Maison Lumen Lyon")).toBeVisible();
-  await tabTo(/^Maison Lumen Lyon/);
+  await tabTo(page, /^Maison Lumen Lyon/);
   await page.keyboard.press("Space");
   await expect(page.getByText("Sites (1)")).toBeVisible();
-  await tabTo(/^Create$/);
+  await tabTo(page, "Create");
   await page.keyboard.press("Enter");
   await expect(page.getByText("Created.")).toBeVisible();
-  await tabTo(/^Delete the study$/);
+  await tabTo(page, "Delete the study");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("dialog")).toBeVisible();
-  await tabTo(/^Delete the study$/);
+  await tabTo(page, "Delete the study");
   await page.keyboard.press("Enter");
   await expect(page.getByText("Deleted.")).toBeVisible();
 });

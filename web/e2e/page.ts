@@ -80,4 +80,19 @@ export async function expectNoOverflow(page: Page): Promise<void> {
   expect(excess).toBeLessThanOrEqual(0);
 }
 
+const MOST_STOPS = 120;
+
+/** Press Tab until an element with this name has the focus: a button, or what has this label; or one of a role. */
+export async function tabTo(page: Page, name: string | RegExp, role?: "link"): Promise<void> {
+  const targets = role
+    ? page.getByRole(role, { name })
+    : page.getByRole("button", { name, exact: true }).or(page.getByLabel(name, { exact: true }));
+  await expect(targets.first()).toBeVisible();
+  for (let stop = 0; stop < MOST_STOPS; stop += 1) {
+    if (await targets.evaluateAll((elements) => elements.some((element) => element === document.activeElement))) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`Tab does not reach ${String(name)}.`);
+}
+
 export { expect };
