@@ -12,7 +12,7 @@ from okube_api.catalogue.registry import CATALOGUE
 from okube_api.catalogue.shapes import RATE_FIELDS
 from okube_api.kit.file_options import FileFormat
 from okube_api.tables.file_columns import FileColumn, FileColumnType, Value
-from okube_api.tables.typed_file import open_typed_file, refuse_full_disk
+from okube_api.tables.typed_file import open_typed_file
 
 _FIXED_COLUMNS = FIRST_COLUMNS[:-1]
 _TYPES: Mapping[frozenset[type], FileColumnType] = {
@@ -29,12 +29,12 @@ _INTEGER, _DECIMAL = "#,##0", "#,##0.00"
 
 
 def write_table(table: AnswerTable, file_format: FileFormat, module: Module, file: BinaryIO) -> None:
-    """Write the table to the file.  Raise Impossible for too many rows, InsufficientStorage when the disk is full."""
+    """Write the table to the file.  Raise Impossible for too many rows."""
     columns = [
         *(FileColumn(name, FileColumnType.DAY if name == "from" else FileColumnType.TEXT) for name in _FIXED_COLUMNS),
         *(_build_column(name, table, module) for name in table.columns),
     ]
-    with refuse_full_disk(), closing(open_typed_file(file_format, file, columns, module.value)) as typed_file:
+    with closing(open_typed_file(file_format, file, columns, module.value)) as typed_file:
         for block in table.blocks:
             typed_file.write(block.list_rows(table.columns))
         typed_file.finish()

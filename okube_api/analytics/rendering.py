@@ -17,7 +17,7 @@ from okube_api.analytics.table import Layout, TableLines, flatten_comparison, fl
 from okube_api.catalogue.kpi import Module
 from okube_api.kit.file_options import DEFAULT_CSV_FORMAT, CsvFormat, FileFormat
 from okube_api.store.values import Json
-from okube_api.tables.typed_file import TYPED_FORMATS
+from okube_api.tables.typed_file import TYPED_FORMATS, refuse_full_disk
 from okube_api.threads import check_stopped
 
 MOST_BYTES_IN_MEMORY = 4 * 2**20
@@ -122,7 +122,7 @@ def render_table(
 
     if not answer_format.is_typed:
         return _write_parts(format_csv(list_blocks, answer_format.csv_format))
-    with TemporaryFile() as file:
+    with refuse_full_disk(), TemporaryFile() as file:
         table = read_table(list_blocks, with_types=True)
         write_table(table, answer_format.file_format, module, file)
         file.seek(0)
@@ -130,11 +130,13 @@ def render_table(
 
 
 def _write_parts(parts: Iterator[bytes]) -> RenderedContent:
+    """Return the parts as one content.  Raise InsufficientStorage when the disk is full."""
     spool = AnswerSpool()
     try:
-        for part in parts:
-            spool.write(part)
-        return spool.finish()
+        with refuse_full_disk():
+            for part in parts:
+                spool.write(part)
+            return spool.finish()
     except BaseException:
         spool.close()
         raise

@@ -14,22 +14,19 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from okube_api.errors import Fault, Impossible, TooLarge
-from okube_api.kit.cells import (
+from okube_api.kit.cells import CellFormat, DateOrder, DateOrderFinder, read_number
+from okube_api.kit.encodings import find_codec, find_utf16_codec
+from okube_api.kit.headers import (
     LONG_CELL,
     LONG_HEADER,
     MAX_HEADER_CHARACTERS,
     MAX_TITLE_LINES,
-    CellFormat,
-    DateOrder,
-    DateOrderFinder,
     describe_excess_columns,
     find_duplicate,
     find_named_header,
     find_separator,
     guess_delimiter,
-    read_number,
 )
-from okube_api.kit.encodings import find_codec, find_utf16_codec
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,5 +1,6 @@
 """Answers as files: CSV, XLSX and Parquet have the numbers of JSON."""
 
+import errno
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -343,6 +344,24 @@ async def test_texts_are_never_formulas(server: Server) -> None:
     assert (row["key"], row["name"], row["value"]) == ("0042", "=1+1", 1)
     (row,) = read_parquet((await ask(world, body, {**SPRING, "format": "parquet"}, path=path)).content)
     assert (row["key"], row["name"], row["value"]) == ("0042", "=1+1", 1)
+
+
+@pytest.mark.parametrize("file_format", ["json", "csv", "xlsx", "parquet"])
+async def test_a_full_disk_is_reported(alpha: World, monkeypatch: pytest.MonkeyPatch, file_format: str) -> None:
+    class FullDisk(io.BytesIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def seek(self, offset: int, whence: int = 0, /) -> int:
+            self.flush()
+            return super().seek(offset, whence)
+
+    monkeypatch.setattr("okube_api.analytics.rendering.TemporaryFile", FullDisk)
+    monkeypatch.setattr("okube_api.analytics.rendering.MOST_BYTES_IN_MEMORY", 0)
+    url = f"{alpha.tenant.url}/presence/analytics"
+    body = {"params": [{"kpi": "dropouts", "granularity": "week"}]}  # not in the cache
+    response = await alpha.reader.post(url, params={**SPRING, "format": file_format}, json=body)
+    assert (response.status_code, response.json()["code"]) == (507, "insufficient_storage"), response.text
 
 
 # -- caches ----------------------------------------------------------------------------------------------------------

@@ -59,17 +59,18 @@ test("a campaign outside the period says so and leads to its own", async ({ page
   await expect(page.getByRole("heading", { name: "Over time" })).toBeVisible();
 });
 
-for (const [colorScheme, locale, width] of [
-  ["light", "en-GB", 1440],
-  ["light", "fr-FR", 360],
-  ["dark", "en-GB", 360],
-  ["dark", "fr-FR", 1440],
+const LIST_AND_DETAIL = ["", "?campaign=search-6"] as const;
+for (const [colorScheme, locale, width, queries] of [
+  ["light", "en-GB", 1440, ["?campaign=search-6"]], // everywhere.spec.ts has the list
+  ["light", "fr-FR", 360, LIST_AND_DETAIL],
+  ["dark", "en-GB", 360, LIST_AND_DETAIL],
+  ["dark", "fr-FR", 1440, LIST_AND_DETAIL],
 ] as const)
   test.describe(`${colorScheme}, ${locale}, ${width} pixels`, () => {
     test.use({ colorScheme, locale, viewport: { width, height: 900 } });
 
     test("is accessible and fits", async ({ page }) => {
-      for (const query of ["", "?campaign=search-6"]) {
+      for (const query of queries) {
         await page.goto(PATH + query);
         await settle(page);
         await expectAccessible(page);

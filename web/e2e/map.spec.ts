@@ -65,6 +65,7 @@ test("home areas and points of interest are in tables, and move the map", async 
   await expect(page).toHaveURL(/at=[\d.,]+/);
 
   await page.getByRole("button", { name: "Points of interest" }).click();
+  await expect(page.getByRole("button", { name: "Lyon: Market" })).toBeVisible();
   await page.getByRole("searchbox").fill("station");
   await expect(page.getByRole("button", { name: "Lyon: Market" })).toHaveCount(0);
   await page.getByRole("button", { name: "Lyon: Station" }).click();

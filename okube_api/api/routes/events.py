@@ -24,8 +24,9 @@ from okube_api.ingest.parse.codecs import Encoding, Format, parse_charset, parse
 from okube_api.ingest.parse.column_checks import get_field_rules, get_schema
 from okube_api.ingest.parse.read_options import ReadOptions, list_units
 from okube_api.ingest.schemas import BatchAnswer
-from okube_api.kit.cells import ValueType, guess_delimiter
+from okube_api.kit.cells import ValueType
 from okube_api.kit.dry_run import DryRunAnswer
+from okube_api.kit.headers import guess_delimiter
 from okube_api.kit.list_query import PageQuery
 from okube_api.kit.switches import Switch
 from okube_api.settings import Settings

@@ -18,7 +18,7 @@ from okube_api.ingest.parse.codecs import Format, create_decoder
 from okube_api.ingest.parse.read_options import ReadOptions
 from okube_api.ingest.parse.text import RejectedLine
 from okube_api.ingest.parse.transcoding import Transcoder
-from okube_api.kit.cells import MAX_HEADER_CHARACTERS, find_separator, guess_delimiter
+from okube_api.kit.headers import MAX_HEADER_CHARACTERS, find_separator, guess_delimiter
 from okube_api.store.arrays import Ints
 
 COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {

@@ -16,7 +16,7 @@ from okube_api.ingest.parse.csv_records import RecordCutter, strip_cells
 from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.row_checks import EMPTY_CELLS, parse_csv_line
 from okube_api.ingest.parse.text import ParsedBlock, check_columns, concat_blocks, parse_lines
-from okube_api.kit.cells import (
+from okube_api.kit.headers import (
     LONG_CELL,
     LONG_HEADER,
     MAX_HEADER_CHARACTERS,

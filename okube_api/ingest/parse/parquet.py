@@ -23,7 +23,7 @@ from okube_api.ingest.parse.line_blocks import MAX_LINE_BYTES
 from okube_api.ingest.parse.parquet_pages import measure_column
 from okube_api.ingest.parse.row_checks import InvalidLine, validate_event
 from okube_api.ingest.parse.text import ParsedBlock, RejectedLine, check_columns
-from okube_api.kit.cells import MAX_COLUMNS
+from okube_api.kit.headers import MAX_COLUMNS
 from okube_api.store.arrays import Flags
 from okube_api.store.values import Json
 

@@ -23,7 +23,7 @@ from okube_api.ingest.parse.row_checks import (
     parse_json_line,
     validate_event,
 )
-from okube_api.kit.cells import find_duplicate
+from okube_api.kit.headers import find_duplicate
 from okube_api.store.arrays import Ints
 from okube_api.store.values import Json
 

@@ -19,14 +19,14 @@ from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.parquet import read_first_rows
 from okube_api.ingest.parse.row_checks import EMPTY_CELLS, InvalidLine, parse_json_line
 from okube_api.ingest.parse.transcoding import BYTE_ORDER_MARKS, Transcoder
-from okube_api.kit.cells import (
+from okube_api.kit.encodings import find_codec
+from okube_api.kit.headers import (
     MAX_COLUMNS,
     MAX_TITLE_LINES,
     describe_excess_columns,
     find_duplicate,
     find_likely_header,
 )
-from okube_api.kit.encodings import find_codec
 from okube_api.tables.formula_marks import remove_mark
 from okube_api.tables.workbook import OLD_MARK, ZIP_MARK, open_sheet
 

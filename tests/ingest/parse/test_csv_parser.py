@@ -13,7 +13,7 @@ from okube_api.ingest.parse.column_map import ColumnMap
 from okube_api.ingest.parse.csv_parser import CsvParser
 from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.text import ParsedBlock
-from okube_api.kit.cells import MAX_HEADER_CHARACTERS
+from okube_api.kit.headers import MAX_HEADER_CHARACTERS
 
 AT = "2023-05-06T07:08:09Z"
 

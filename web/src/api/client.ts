@@ -49,6 +49,13 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
   return response;
 }
 
+/** Send a request with credentials. Throw ApiError for a failed connection and for an error status. */
+export async function sendChecked(path: string, init: RequestInit = {}): Promise<Response> {
+  const response = await send(path, init);
+  if (!response.ok) throw await readError(response);
+  return response;
+}
+
 /**
  * Send a large body, and tell how many bytes have left. Throw ApiError for a failed connection and an AbortError when it
  * is cancelled; an error status is the caller's.

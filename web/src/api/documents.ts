@@ -1,6 +1,5 @@
 /** Any resource of the API as a document: read with its tag, created, changed and deleted under the tag. */
-import { readError } from "./errors";
-import { send } from "./client";
+import { sendChecked } from "./client";
 
 /** Fields of a resource by their names in JSON. */
 export type Fields = Record<string, unknown>;
@@ -57,14 +56,12 @@ export async function listDocuments<T = Fields>(
 async function sendJson(method: string, path: string, body?: unknown, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   if (body !== undefined) headers.set("Content-Type", "application/json");
-  const response = await send(path, {
+  return sendChecked(path, {
     ...init,
     method,
     headers,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  if (!response.ok) throw await readError(response);
-  return response;
 }
 
 async function readTagged(response: Response): Promise<Tagged> {

@@ -1,7 +1,6 @@
 /** Batches: the files of events that were sent. */
-import { apiPath, send } from "~/api/client";
+import { apiPath, sendChecked } from "~/api/client";
 import { listDocuments, type Page } from "~/api/documents";
-import { readError } from "~/api/errors";
 
 import type { ReadingOptions } from "./mapping";
 import { writeOptions } from "./mapping";
@@ -45,15 +44,13 @@ export function pageBounds(total: number, page: number): [number, number] {
 
 /** Return a batch. */
 export async function getBatch(application: string, id: string, signal?: AbortSignal): Promise<Batch> {
-  const response = await send(batchPath(application, id), signal ? { signal } : {});
-  if (!response.ok) throw await readError(response);
+  const response = await sendChecked(batchPath(application, id), signal ? { signal } : {});
   return (await response.json()) as Batch;
 }
 
 /** Delete a batch, its events and what was derived from them. */
 export async function deleteBatch(application: string, id: string): Promise<void> {
-  const response = await send(batchPath(application, id), { method: "DELETE" });
-  if (!response.ok) throw await readError(response);
+  await sendChecked(batchPath(application, id), { method: "DELETE" });
 }
 
 /** Return whether the server still works on a batch. */
@@ -63,8 +60,7 @@ export function isUnfinished({ state }: Batch): boolean {
 
 /** Return the rejected lines of a batch as they were sent. */
 export async function getRejected(application: string, id: string, signal?: AbortSignal): Promise<Blob> {
-  const response = await send(batchPath(application, id, "rejected"), signal ? { signal } : {});
-  if (!response.ok) throw await readError(response);
+  const response = await sendChecked(batchPath(application, id, "rejected"), signal ? { signal } : {});
   return response.blob();
 }
 
@@ -105,13 +101,12 @@ export async function findUnknownNames(
     }),
     ["dryRun", "true"],
   ]);
-  const response = await send(`${batchPath(application, batch.kind)}?${params.toString()}`, {
+  const response = await sendChecked(`${batchPath(application, batch.kind)}?${params.toString()}`, {
     method: "POST",
     body: lines,
     headers: { "Content-Type": isCsv ? "text/csv" : "application/x-ndjson" },
     signal,
   });
-  if (!response.ok) throw await readError(response);
   return countUnknownNames((await response.json()) as Trial);
 }
 

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { listResources, useResources } from "~/api/resources";
 import { useApplication } from "~/application";
 import { useTexts } from "~/i18n/language";
+import { createBaseMap, hasWebGl, MAP_FONT, recolour, setFeatures } from "~/plots/baseMap";
 import {
   boundsAround,
   boundsOf,
@@ -13,8 +14,7 @@ import {
   measureDistance,
   type Position,
   readPosition,
-} from "~/pages/map/geodesy";
-import { createBaseMap, hasWebGl, MAP_FONT, recolour, setFeatures } from "~/plots/baseMap";
+} from "~/plots/geodesy";
 import { type PlotTheme, readTheme } from "~/plots/theme";
 import { useTheme } from "~/theme";
 import { Notice } from "~/ui/Notice";

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { useTexts } from "~/i18n/language";
 import { createBaseMap, hasWebGl, recolour, setFeatures } from "~/plots/baseMap";
+import type { Bounds } from "~/plots/geodesy";
 import { readTheme } from "~/plots/theme";
 import { useTheme } from "~/theme";
 import { Skeleton } from "~/ui/Loading";
@@ -12,7 +13,6 @@ import { Skeleton } from "~/ui/Loading";
 import type { Camera } from "./camera";
 import { CELL_ZOOM } from "./cells";
 import { makeCellFeatures, type Zones } from "./features";
-import type { Bounds } from "./geodesy";
 import { type Group, GROUPS } from "./groups";
 import { DIAMOND, LAYERS_OF_GROUP, makeLayers, POINTED, type SourceName, SOURCES } from "./layers";
 

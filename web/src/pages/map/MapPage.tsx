@@ -6,6 +6,7 @@ import { Link } from "wouter-preact";
 import { useApplication } from "~/application";
 import { FilterNotice } from "~/frame/FilterNotice";
 import { useLanguage } from "~/i18n/language";
+import { type Bounds, boundsAround, boundsOf, type Position } from "~/plots/geodesy";
 import { pagePath, useQuery } from "~/state/location";
 import { Button } from "~/ui/Button";
 import { Skeleton } from "~/ui/Loading";
@@ -13,7 +14,6 @@ import { ErrorNotice, Notice } from "~/ui/Notice";
 
 import { formatCamera, parseCamera } from "./camera";
 import { CELL_ZOOM, pickResolution } from "./cells";
-import { type Bounds, boundsAround, boundsOf, type Position } from "./geodesy";
 import { type Group, GROUPS, POI_ZOOM } from "./groups";
 import { MapControls } from "./MapControls";
 import { MapLegend } from "./MapLegend";

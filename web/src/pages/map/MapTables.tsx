@@ -1,12 +1,12 @@
 import type { Page } from "~/api/documents";
 import type { Remote } from "~/api/useRemote";
 import { useLanguage } from "~/i18n/language";
+import type { Position } from "~/plots/geodesy";
 import { useQuery } from "~/state/location";
 import { Skeleton } from "~/ui/Loading";
 import { Notice } from "~/ui/Notice";
 import { Segmented } from "~/ui/Segmented";
 
-import type { Position } from "./geodesy";
 import { HomeTable, PoiTable, SiteTable } from "./PlaceTables";
 import { type MapData, MOST_AREAS } from "./useMapData";
 

@@ -1,12 +1,12 @@
 import { useApplication } from "~/application";
 import { otherPeriodName } from "~/frame/otherPeriod";
 import { useLanguage } from "~/i18n/language";
+import type { Position } from "~/plots/geodesy";
 import { useFrameState, useQuery } from "~/state/location";
 import { Change } from "~/ui/Change";
 import { type Column, DataTable } from "~/ui/DataTable";
 
 import type { HomeArea } from "./catchment";
-import type { Position } from "./geodesy";
 import { DEFINITIONS, type FigureId, matchesText, type PoiRow, type SiteRow } from "./rows";
 
 const SHOWN = 100;

@@ -1,5 +1,5 @@
 /** Where the map looks, as the URL has it: `longitude,latitude,zoom`. */
-import type { Position } from "./geodesy";
+import type { Position } from "~/plots/geodesy";
 
 export interface Camera {
   centre: Position;

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 
+import { findPosition, type Position } from "~/plots/geodesy";
+
 import { computeCatchment, type HomeArea, readHomes } from "./catchment";
-import { findPosition, type Position } from "./geodesy";
 
 const SITE: Position = [4.8357, 45.764];
 

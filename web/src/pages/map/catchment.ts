@@ -1,7 +1,6 @@
 /** Where the visitors of a site live: home areas by distance, and the radius within which a share of them is. */
 import type { Groups } from "~/api/questions";
-
-import { measureDistance, type Position } from "./geodesy";
+import { measureDistance, type Position } from "~/plots/geodesy";
 
 /** Code under which an answer has the visitors whose home is not known. */
 const UNKNOWN = "unknown";

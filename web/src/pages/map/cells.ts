@@ -1,8 +1,9 @@
 /** H3 cells: the zones of places, and hexagons that sum up home areas where the map is too small for areas. */
 import { cellToBoundary, cellToLatLng, isValidCell, latLngToCell } from "h3-js";
 
+import type { Position } from "~/plots/geodesy";
+
 import type { HomeArea } from "./catchment";
-import type { Position } from "./geodesy";
 
 /** From this zoom on, home areas have their own shape. */
 const AREA_ZOOM = 9;

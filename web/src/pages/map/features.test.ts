@@ -2,6 +2,8 @@ import type { Polygon } from "geojson";
 import { latLngToCell } from "h3-js";
 import { expect, test } from "vitest";
 
+import { measureDistance, type Position } from "~/plots/geodesy";
+
 import type { HomeArea } from "./catchment";
 import {
   type Geometry,
@@ -14,7 +16,6 @@ import {
   RINGS_M,
   readZones,
 } from "./features";
-import { measureDistance, type Position } from "./geodesy";
 import type { SiteRow } from "./rows";
 
 const LYON: Position = [4.8357, 45.764];

@@ -2,10 +2,10 @@
 import type { Feature, FeatureCollection, LineString, Point, Polygon } from "geojson";
 
 import type { Resource } from "~/api/resources";
+import { findPosition, makeRing, type Position } from "~/plots/geodesy";
 
 import type { Catchment, HomeArea } from "./catchment";
 import { type Hexagon, listCells, outlineCell } from "./cells";
-import { findPosition, makeRing, type Position } from "./geodesy";
 import { type ColourScale, pickColour, pickRadius } from "./scales";
 import type { PoiRow, SiteRow } from "./rows";
 

@@ -2,8 +2,7 @@
 import type { Answer, Groups, Module, Param } from "~/api/questions";
 import type { Resource } from "~/api/resources";
 import type { Unit } from "~/format/formats";
-
-import { type Position, readPosition } from "./geodesy";
+import { type Position, readPosition } from "~/plots/geodesy";
 
 export const FIGURES = ["visits", "stays", "sales", "panelStays", "panelVisitors"] as const;
 export type FigureId = (typeof FIGURES)[number];

@@ -3,12 +3,12 @@ import { useMemo } from "preact/hooks";
 import type { ApiError } from "~/api/errors";
 import type { Groups, Module, Note, Question } from "~/api/questions";
 import { useResources } from "~/api/resources";
+import { measureDistance, type Position } from "~/plots/geodesy";
 import { useQuery } from "~/state/location";
 import { useAnswer } from "~/useAnswer";
 
 import { type Catchment, computeCatchment, type HomeArea, readHomes } from "./catchment";
 import type { Geometry } from "./features";
-import { measureDistance, type Position } from "./geodesy";
 import {
   DEFINITIONS,
   type FigureId,
