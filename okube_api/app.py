@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware
 
-from okube_api import __version__
+from okube_api import CONTRACT_VERSION
 from okube_api.analytics.warming import SAVE_INTERVAL_S, ColumnWarming
 from okube_api.api.container import Services, build_services
 from okube_api.api.docs_pages import build_documentation_routes
@@ -108,7 +108,7 @@ def create_app(
     settings = settings or Settings()
     app = OkubeApp(
         title="okube-api",
-        version=__version__,
+        version=CONTRACT_VERSION,
         lifespan=_lifespan(settings, store, clock),
         openapi_url=None,
         docs_url=None,
