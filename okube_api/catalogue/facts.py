@@ -91,6 +91,14 @@ GEO_STAYS = Fact(
             since=4,
             only=("zone", "indoor"),  # no sum is of outdoor stays
         ),
+        Grain(
+            "zone_hour",  # all places together
+            ("zone", *_BY_HOUR),
+            (STAYS, DWELL, VISITOR_DAYS),
+            spans=_DAYS,
+            since=5,
+            only=("zone", "indoor"),
+        ),
         Grain("dwell_band", ("place", "zone", "dwell_band"), (STAYS,)),
         Grain("gap_band", ("place", "zone", "gap_band"), (STAYS,)),
         Grain("home_band", ("place", "zone", "home_band"), (STAYS,)),
@@ -121,9 +129,9 @@ BAND_EDGES = Table("band_edges", (Column("bands", ColumnType.TEXT), Column("edge
 
 # -- the version of the rollups that the rows of a fact are in: partition 0 of an application -----------------
 
-ROLLUP_VERSION = 4
+ROLLUP_VERSION = 5
 """Version 2 has rows by week, the grain `zone` of stays, and the sizes of sets; version 3 has purchases, and visitors
-who are new; version 4 has hours.  No row of a fact means version 1."""
+who are new; version 4 has hours; version 5 has hours of GPS stays of all places together.  No row of a fact means version 1."""
 ROLLUP_VERSIONS = Table("rollup_versions", (Column("fact", ColumnType.TEXT), Column("version", ColumnType.INTEGER)))
 
 # -- stays of devices at sites, by Wi-Fi -------------------------------------------------------------------

@@ -48,7 +48,7 @@ they were, so it must not delete the invalidation.
 FACTS_VERSIONS = DocumentCollection("facts_versions", fields={"version": ColumnType.INTEGER})
 """One document: the version of the derivation that all facts of the store were written with, or are being rebuilt."""
 
-FACTS_VERSION = 4
+FACTS_VERSION = 5
 """Increase it when the same events give other facts, or facts with other columns: the facts are then rebuilt."""
 CONFIRMATION_TIME = timedelta(seconds=60)
 """After this time, an invalidation that is not confirmed belongs to a process that died during the write."""

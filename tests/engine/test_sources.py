@@ -62,7 +62,7 @@ def test_a_grain_without_a_column_says_which() -> None:
     plan = plan_question(build_question(Module.GEO_MARKETING, "posSessions", Scope.HOMES))
     assert plan.passes[0].part.table.name == "geo_stays"
     assert reasons(plan)["geo_stays_place"] == "It has no dimension `home`."
-    assert set(reasons(plan)) == {f"geo_stays_{name}" for name in ("place", "zone", "hour", *BANDS)}
+    assert set(reasons(plan)) == {f"geo_stays_{name}" for name in ("place", "zone", "hour", "zone_hour", *BANDS)}
 
 
 def test_a_grain_without_a_sum_or_a_set_says_which() -> None:
@@ -80,6 +80,7 @@ def test_a_larger_source_says_which_is_smaller() -> None:
         "geo_stays": "`geo_stays_place` has fewer rows.",
         "geo_stays_place_week": "Its rows are weeks; buckets by `month` need days.",
         "geo_stays_zone": "It has no dimension `place`.",
+        "geo_stays_zone_hour": "It has no dimension `place`.",
     }
 
 
@@ -189,6 +190,19 @@ def test_rows_of_all_places_together_answer_globals() -> None:
     assert {pass_.part.table.name for pass_ in plan.passes} == {"geo_stays_place_day", "geo_stays_place_month"}
     assert reasons(plan)["geo_stays_zone"] == "It has no dimension `place`, and sets of users cannot be subtracted."
     assert not subqueries(replace(question, complete_facts=frozenset()))
+
+
+def test_hours_of_all_places_are_read_from_rows_of_all_places_together() -> None:
+    question = build_question(Module.GEO_MARKETING, "posSessions", by=Granularity.HOUR, complete=True)
+    everywhere = with_subqueries(question, dict.fromkeys(subqueries(question), SITES))
+    assert {pass_.part.table.name for pass_ in plan_question(everywhere).passes} == {"geo_stays_zone_hour_day"}
+    most = with_subqueries(question, dict.fromkeys(subqueries(question), (*SITES, CLOSED_SITE)))
+    assert [(pass_.part.table.name, pass_.sign) for pass_ in plan_question(most).passes] == [
+        ("geo_stays_zone_hour_day", 1),
+        ("geo_stays_hour_day", -1),
+    ]
+    by_site = build_question(Module.GEO_MARKETING, "posSessions", Scope.SITES, by=Granularity.HOUR, complete=True)
+    assert {pass_.part.table.name for pass_ in plan_question(by_site).passes} == {"geo_stays_hour_day"}
 
 
 def test_visitor_days_are_not_read_from_rows_of_all_places_together() -> None:
