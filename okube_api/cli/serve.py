@@ -21,6 +21,7 @@ from okube_api.auth.secret import BadSecret, load_secret_key
 from okube_api.auth.secret_fingerprint import check_secret, claim_store
 from okube_api.cli.demo_login import is_of_earlier_version
 from okube_api.cli.runtime import build_store, echo, run_command
+from okube_api.cli.workers import WorkerPool
 from okube_api.clock import utc_now
 from okube_api.http.connection import ConnectionLimits, allow_connections, build_protocol
 from okube_api.http.listener import listen
@@ -42,25 +43,41 @@ def serve(host: str, port: int, workers: int) -> None:
     if workers == 1:
         run_command(_serve(host, port))
         return
-    run_command(_check_settings_of_workers(host, port))
-    uvicorn.run("okube_api.app:create_app", factory=True, workers=workers, **_options(host, port, Settings()))
+    run_command(_serve_with_workers(host, port, workers))
 
 
-async def _check_settings_of_workers(host: str, port: int) -> None:
+async def _serve_with_workers(host: str, port: int, workers: int) -> None:
     settings = Settings()
     if settings.store_url.startswith(EMBEDDED_SCHEME):
         raise ValueError(
             "Only one process can open the embedded store. Use --workers 1, or MongoDB "
             "(OKUBE_STORE_URL=mongodb://host/database)."
         )
-    store = await _start_store(settings, load_secret_key(settings))
-    if store is not None:
-        try:
-            token = await _prepare_administrator(store, settings)
+    with listen(host, port) as listening:  # before the work, and for the life of all workers
+        configure_logging(settings.log_level)
+        url = _build_url(host, listening.getsockname()[1], settings)
+        secret = load_secret_key(settings)
+        token: str | None = None
+        if (store := await start_store(settings, secret)) is not None:
+            try:
+                token = await _prepare_administrator(store, settings)
+            finally:
+                await store.close()
+
+        def announce() -> None:
+            typer.echo(f"Serving on {url} with {workers} workers (documentation: {url}/docs)")
             if token is not None:
-                _print_setup_link(_build_url(host, port), token)
+                _print_setup_link(url, token)
+
+        pool = WorkerPool(listening, workers, grace_s=_GRACE_S, on_ready=announce, on_end=lambda _: None)
+        try:
+            await pool.run()
         finally:
-            await store.close()
+            if token is not None and (store := await start_store(settings, secret)) is not None:
+                try:
+                    await FirstAdministrator(store, utc_now, UserRepository(store, utc_now)).revoke_token(token)
+                finally:
+                    await store.close()
 
 
 async def _prepare_administrator(store: Store, settings: Settings) -> str | None:
@@ -85,11 +102,13 @@ def _print_setup_link(url: str, token: str) -> None:
     )
 
 
-def _build_url(host: str, port: int) -> str:
+def _build_url(host: str, port: int, settings: Settings) -> str:
+    if settings.public_url is not None:
+        return settings.public_url
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _start_store(settings: Settings, secret: bytes) -> Store | None:
+async def start_store(settings: Settings, secret: bytes) -> Store | None:
     """Return the started store of the settings; None when its database does not answer: the app then waits for it.
 
     Raise BadSecret or another StoreError than Unavailable when the store cannot be used.
@@ -150,7 +169,7 @@ async def run_server(
     database does not answer yet.
     demo_password: the password that the served document has in its example of a login.
     """
-    store = await _start_store(settings, load_secret_key(settings))
+    store = await start_store(settings, load_secret_key(settings))
     try:
         async with nullcontext() if store is None or around_serving is None else around_serving(store):
             app = create_app(settings, store=store)
@@ -163,9 +182,9 @@ async def run_server(
 
 async def _listen(app: FastAPI, settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
     configure_logging(settings.log_level)
-    server = AnnouncingServer(uvicorn.Config(app, **_options(host, port, settings)))
+    server = AnnouncingServer(uvicorn.Config(app, **build_server_options(host, port, settings)))
     with listen(host, port) as listening:
-        server.announce = lambda: announce(_build_url(host, listening.getsockname()[1]))
+        server.announce = lambda: announce(_build_url(host, listening.getsockname()[1], settings))
         await server.serve([listening])
     refusal: StoreError | BadSecret | None = getattr(app.state, "refusal", None)
     if refusal is not None:
@@ -192,7 +211,8 @@ class AnnouncingServer(uvicorn.Server):
             self.announce()
 
 
-def _options(host: str, port: int, settings: Settings) -> dict[str, Any]:
+def build_server_options(host: str, port: int, settings: Settings) -> dict[str, Any]:
+    """Return the options of uvicorn."""
     limits = ConnectionLimits(connections=allow_connections(settings.max_connections))
     return {
         "host": host,
