@@ -131,7 +131,8 @@ BAND_EDGES = Table("band_edges", (Column("bands", ColumnType.TEXT), Column("edge
 
 ROLLUP_VERSION = 5
 """Version 2 has rows by week, the grain `zone` of stays, and the sizes of sets; version 3 has purchases, and visitors
-who are new; version 4 has hours; version 5 has hours of GPS stays of all places together.  No row of a fact means version 1."""
+who are new; version 4 has hours; version 5 has hours of GPS stays of all places together.  No row of a fact means
+version 1."""
 ROLLUP_VERSIONS = Table("rollup_versions", (Column("fact", ColumnType.TEXT), Column("version", ColumnType.INTEGER)))
 
 # -- stays of devices at sites, by Wi-Fi -------------------------------------------------------------------
