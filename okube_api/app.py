@@ -135,6 +135,7 @@ def create_app(
         reads_forwarded=settings.proxy_headers == "forwarded",
     )
     bug_answer: ASGIApp = answer_bug
+        loopback=parse_networks(settings.loopback_networks),
     if settings.allowed_origins:  # outside of all that can refuse a request, so that pages can read refusals, too
         app.add_middleware(mark_cross_origin, origins=settings.allowed_origins)
         bug_answer = mark_cross_origin(bug_answer, settings.allowed_origins)

@@ -46,6 +46,15 @@ def _check_origin(text: str) -> str:
     return origin
 
 
+def _check_public_url(text: str | None) -> str | None:
+    """Return an address without a trailing slash."""
+    if text is None or not text:
+        return None
+    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", text):
+        raise ValueError(f"'{text}' is not an address of a server. Use one such as https://okube.example.")
+    return text.rstrip("/")
+
+
 class Settings(BaseSettings):
     """Settings of the server.  The description of each field is its line in `docs/settings.md`."""
 
@@ -88,6 +97,17 @@ class Settings(BaseSettings):
         (),
         description="Names of this server in the header `Host`, comma-separated, such as `api.example` or `*.example`; "
         "`*` allows every name. If absent: names of loopback, and every name by HTTPS where it is required.",
+    )
+    loopback_networks: Annotated[tuple[Annotated[str, AfterValidator(_check_network)], ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks that count as loopback, comma-separated: the gateway from which a container "
+        "engine passes on connections to a port that it publishes on 127.0.0.1 only. Everybody who can connect from "
+        "them may use plain HTTP; never name a network of other machines.",
+    )
+    public_url: Annotated[str | None, AfterValidator(_check_public_url)] = Field(
+        None,
+        description="Address at which browsers reach the server, such as `https://okube.example`: printed at the start "
+        "and in the link to create the first administrator. If absent, the address of the listening socket.",
     )
     allowed_origins: Annotated[tuple[Annotated[str, AfterValidator(_check_origin)], ...], NoDecode] = Field(
         (),
@@ -225,7 +245,7 @@ class Settings(BaseSettings):
         "info", description="Log level: `debug`, `info`, `warning` or `error`."
     )
 
-    @field_validator("trusted_proxies", "allowed_origins", "allowed_hosts", mode="before")
+    @field_validator("trusted_proxies", "allowed_origins", "allowed_hosts", "loopback_networks", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -41,6 +41,8 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         ("BODY_LIMIT", "many"),
         ("LOGIN_RATE_LIMIT", "often"),
         ("METRICS_TOKEN", "short"),
+        ("LOOPBACK_NETWORKS", "gateway"),
+        ("PUBLIC_URL", "okube.example"),
     ],
 )
 def test_invalid_values_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -29,13 +29,25 @@ def parse_networks(names: Iterable[str]) -> Networks:
 class ProxyHeaders:
     """Middleware that takes the scheme and client address from trusted proxies, then refuses plain HTTP (403).
 
+    loopback: networks whose requests count as sent from loopback, unless a proxy passed them on: the gateway of a
+    container engine.  Such a request then has 127.0.0.1 as its client for all that is inside of this middleware.
+
     reads_forwarded: whether the proxies set `Forwarded`; else they set `X-Forwarded-*`.  A proxy passes on the headers
     that it does not set, and its clients may have invented those: they are ignored.
     """
 
-    def __init__(self, app: ASGIApp, proxies: Networks, require_https: bool, *, reads_forwarded: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        proxies: Networks,
+        require_https: bool,
+        *,
+        reads_forwarded: bool = False,
+        loopback: Networks = (),
+    ) -> None:
         self.app = app
         self.proxies = proxies
+        self.loopback = loopback
         self.require_https = require_https
         self.reads_forwarded = reads_forwarded
 
@@ -43,6 +55,8 @@ class ProxyHeaders:
         """Pass a request on with the scheme and address of its client; answer 403 where HTTPS is required."""
         if scope["type"] == "http":
             forwarded = is_forwarded(scope)
+            if not forwarded and _is_in_networks(_client_address(scope), self.loopback):
+                scope["client"] = ("127.0.0.1", scope["client"][1])
             must_be_https = self.require_https and (forwarded or not _is_loopback(_client_address(scope)))
             if forwarded and _is_in_networks(_client_address(scope), self.proxies):
                 self._apply_forwarded(scope)

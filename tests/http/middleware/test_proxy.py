@@ -13,7 +13,7 @@ PROXY = "10.1.2.3"
 
 
 async def pass_on(
-    headers: Mapping[str, str], address: str = PROXY, *, reads_forwarded: bool = False
+    headers: Mapping[str, str], address: str = PROXY, *, reads_forwarded: bool = False, loopback: str | None = None
 ) -> dict[str, Any] | int:
     """Return what the application sees of a request through a proxy, or the status of its refusal."""
     seen: dict[str, Any] = {}
@@ -40,7 +40,11 @@ async def pass_on(
         "headers": [(name.lower().encode(), value.encode()) for name, value in pairs.items()],
     }
     middleware = ProxyHeaders(
-        application, parse_networks(["10.0.0.0/8"]), require_https=True, reads_forwarded=reads_forwarded
+        application,
+        parse_networks(["10.0.0.0/8"]),
+        require_https=True,
+        reads_forwarded=reads_forwarded,
+        loopback=parse_networks([loopback] if loopback else []),
     )
     await middleware(scope, receive, send)
     return seen or int(sent[0]["status"])
@@ -92,6 +96,27 @@ async def test_forwarded_of_a_trusted_proxy_counts(forwarded: str, expected: tup
 )
 async def test_plain_http_stays_refused(headers: dict[str, str], address: str) -> None:
     assert await pass_on(headers, address, reads_forwarded=True) == 403
+
+
+async def test_gateway_of_a_container_engine_counts_as_loopback() -> None:
+    seen = await pass_on({}, "172.30.99.1", loopback="172.30.99.1")
+    assert seen == {"scheme": "http", "address": "127.0.0.1", "host": ["inside"]}
+
+
+@pytest.mark.parametrize(
+    ("headers", "address", "loopback"),
+    [
+        ({}, "172.30.99.1", None),
+        ({}, "172.30.99.2", "172.30.99.1"),
+        ({"X-Forwarded-For": "127.0.0.1"}, "172.30.99.1", "172.30.99.1"),
+        ({"Forwarded": "for=127.0.0.1"}, "172.30.99.1", "172.30.99.1"),
+    ],
+    ids=["not set", "another container", "from a proxy", "from a proxy, RFC 7239"],
+)
+async def test_other_addresses_do_not_count_as_loopback(
+    headers: dict[str, str], address: str, loopback: str | None
+) -> None:
+    assert await pass_on(headers, address, loopback=loopback) == 403
 
 
 X_FORWARDED = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/api"}
