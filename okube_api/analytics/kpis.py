@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import orjson
 
+from okube_api.analytics.formulas import describe_formula, list_events
 from okube_api.analytics.kpi_options import describe_options
 from okube_api.catalogue.kpi import Kpi, LeafShape, Module
 from okube_api.catalogue.registry import CATALOGUE
@@ -22,10 +23,21 @@ KINDS = {
     "C": "a record of several values",
 }
 
+MODULES = {
+    Module.GEO_MARKETING: "Who comes to the shops, how often and how long, from the positions of a panel.",
+    Module.CONVERSION: "Which visits and purchases campaigns led to, and at what cost.",
+    Module.PRESENCE: "How people move in a shop, from its Wi-Fi or Bluetooth sensors.",
+    Module.PERFORMANCE: "All visits and sales of the shops, with and without campaigns.",
+}
+"""What the KPIs of a module are about."""
+
 _PAGE = """\
 # The KPIs
 
 Generated from the catalogue (`okube_api/catalogue/`); change it there. `GET /analytics/kpis` returns it as JSON.
+
+A KPI is a figure that can be asked for by name. Each is explained on the page of its module: what it tells, its
+formula, what it can be asked by, and a question with its answer. [Concepts](concepts.md) explains the words.
 
 **Kind**: {kinds}.
 
@@ -83,6 +95,9 @@ def _build_record(module: Module, kpi: Kpi) -> Json:
         "leaf": kpi.leaf.value,
         "example": EXAMPLES[kpi.leaf],
         "description": kpi.title,
+        "meaning": kpi.meaning,
+        "formula": describe_formula(module, kpi),
+        "events": list_events(kpi),
         **describe_options(kpi),
     }
 
@@ -95,12 +110,14 @@ def render_page() -> str:
 def _build_lines() -> Iterator[str]:
     yield _PAGE.format(kinds="; ".join(f"{kind} {words}" for kind, words in KINDS.items()))
     for module, kpis in CATALOGUE.items():
+        page = f"kpis/{module.value}.md"
         yield f"## {module.value} ({len(kpis)})\n"
-        yield "| KPI | Definition | Kind | Unit | Leaf | By |"
+        yield f"{MODULES[module]} [All of them with examples]({page})\n"
+        yield "| KPI | What it tells | Kind | Unit | Leaf | By |"
         yield "|---|---|---|---|---|---|"
         for kpi in kpis:
-            scopes = ", ".join(kpi.scopes)
-            cells = (f"`{kpi.name}`", kpi.title, kpi.kind.value, kpi.unit.value, kpi.leaf.value, scopes)
+            name = f"[`{kpi.name}`]({page}#{kpi.name.lower()})"
+            cells = (name, kpi.meaning, kpi.kind.value, kpi.unit.value, kpi.leaf.value, ", ".join(kpi.scopes))
             yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
         yield ""
     yield "## Leaves\n"

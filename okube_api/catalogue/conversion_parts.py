@@ -97,33 +97,44 @@ VENUE_RATE = VenueRate(
 # -- records of similar KPIs -----------------------------------------------------------------------------------
 
 
-def additive(name: str, value: Number, title: str, unit: Unit = Unit.COUNT) -> Kpi:
+def additive(name: str, value: Number, title: str, unit: Unit = Unit.COUNT, *, meaning: str) -> Kpi:
     """Build a KPI whose values add up over days and scopes."""
-    return Kpi(name, value, unit, KpiKind.ADDITIVE, ALL_SCOPES, title)
+    return Kpi(name, value, unit, KpiKind.ADDITIVE, ALL_SCOPES, title, meaning)
 
 
-def participation(name: str, value: Number, title: str, unit: Unit = Unit.COUNT) -> Kpi:
+def participation(name: str, value: Number, title: str, unit: Unit = Unit.COUNT, *, meaning: str) -> Kpi:
     """Build a KPI that counts an outcome for each campaign that takes part in it."""
-    return Kpi(name, value, unit, KpiKind.PARTICIPATION, ALL_SCOPES, title)
+    return Kpi(name, value, unit, KpiKind.PARTICIPATION, ALL_SCOPES, title, meaning)
 
 
-def ratio(name: str, numerator: Number, denominator: Number, title: str, unit: Unit = Unit.MONEY) -> Kpi:
+def ratio(
+    name: str, numerator: Number, denominator: Number, title: str, unit: Unit = Unit.MONEY, *, meaning: str
+) -> Kpi:
     """Build a KPI that is one number over another."""
-    return Kpi(name, Ratio(numerator, denominator), unit, KpiKind.RATIO, ALL_SCOPES, title)
+    return Kpi(name, Ratio(numerator, denominator), unit, KpiKind.RATIO, ALL_SCOPES, title, meaning)
 
 
-def return_on_cost(name: str, earned: Number, title: str) -> Kpi:
+def return_on_cost(name: str, earned: Number, title: str, *, meaning: str) -> Kpi:
     """Build the KPI of earnings less cost, over cost."""
-    return ratio(name, Minus(earned, COST), COST, title, Unit.RATIO)
+    return ratio(name, Minus(earned, COST), COST, title, Unit.RATIO, meaning=meaning)
 
 
-def visits_and_conversions(name: str, visits: Number, conversions: Number, title: str) -> Kpi:
+def visits_and_conversions(name: str, visits: Number, conversions: Number, title: str, *, meaning: str) -> Kpi:
     """Build a record of visits, conversions and their ratio."""
     fields = (("visits", visits), ("conversions", conversions), ("rate", Ratio(conversions, visits)))
-    return Kpi(name, Record(fields), Unit.MIXED, KpiKind.COMPOSITE, ALL_SCOPES, title, LeafShape.VISITS_AND_CONVERSIONS)
+    return Kpi(
+        name,
+        Record(fields),
+        Unit.MIXED,
+        KpiKind.COMPOSITE,
+        ALL_SCOPES,
+        title,
+        meaning,
+        LeafShape.VISITS_AND_CONVERSIONS,
+    )
 
 
-def attributions(name: str, channel: Channel, title: str) -> Kpi:
+def attributions(name: str, channel: Channel, title: str, *, meaning: str) -> Kpi:
     """Build a record of the outcomes of a channel by each attribution model."""
     models = (
         ("linear", channel.linear),
@@ -132,10 +143,10 @@ def attributions(name: str, channel: Channel, title: str) -> Kpi:
         ("lc", channel.last),
         ("participation", channel.visits),
     )
-    return Kpi(name, Record(models), Unit.COUNT, KpiKind.COMPOSITE, ALL_SCOPES, title, LeafShape.ATTRIBUTIONS)
+    return Kpi(name, Record(models), Unit.COUNT, KpiKind.COMPOSITE, ALL_SCOPES, title, meaning, LeafShape.ATTRIBUTIONS)
 
 
-def by_touch(name: str, kinds: tuple[tuple[str, Number], ...], leaf: LeafShape, title: str) -> Kpi:
+def by_touch(name: str, kinds: tuple[tuple[str, Number], ...], leaf: LeafShape, title: str, *, meaning: str) -> Kpi:
     """Build a record of contacts by kind of touch, with the visits credited to each."""
     visits = {kind: _count(VISITS, OFFLINE.touched.where("touch_kind", kind)) for kind, _ in kinds}
     together = Plus(tuple(visits.values()))
@@ -146,10 +157,10 @@ def by_touch(name: str, kinds: tuple[tuple[str, Number], ...], leaf: LeafShape, 
         )
         for kind, contacts in kinds
     )
-    return Kpi(name, Record(fields), Unit.MIXED, KpiKind.COMPOSITE, ALL_SCOPES, title, leaf)
+    return Kpi(name, Record(fields), Unit.MIXED, KpiKind.COMPOSITE, ALL_SCOPES, title, meaning, leaf)
 
 
-def time_before(name: str, channel: Channel, title: str) -> Kpi:
+def time_before(name: str, channel: Channel, title: str, *, meaning: str) -> Kpi:
     """Build the distribution of the time between the credited touch and the outcome."""
     value = Distribution(
         channel.touched,
@@ -161,11 +172,11 @@ def time_before(name: str, channel: Channel, title: str) -> Kpi:
         counted="sessions",
         amount_denominator=DAY_S,
     )
-    return Kpi(name, value, Unit.COUNT, KpiKind.DISTRIBUTION, ALL_SCOPES, title, LeafShape.DISTRIBUTION)
+    return Kpi(name, value, Unit.COUNT, KpiKind.DISTRIBUTION, ALL_SCOPES, title, meaning, LeafShape.DISTRIBUTION)
 
 
-def per_campaign(name: str, channel: Channel, title: str) -> Kpi:
+def per_campaign(name: str, channel: Channel, title: str, *, meaning: str) -> Kpi:
     """Build the breakdown of linear credit by campaign."""
     items = Breakdown(channel.linear, by=Scope.CAMPAIGNS, shape="campaigns")
     value = Scoped(items, overrides=((Scope.CAMPAIGNS, channel.linear),))
-    return Kpi(name, value, Unit.COUNT, KpiKind.ADDITIVE, ALL_SCOPES, title, LeafShape.PER_CAMPAIGN)
+    return Kpi(name, value, Unit.COUNT, KpiKind.ADDITIVE, ALL_SCOPES, title, meaning, LeafShape.PER_CAMPAIGN)

@@ -48,6 +48,7 @@ ACQUISITION = Kpi(
     scopes=_BY_SITE,
     title="Users new in the bucket: none of their stays in the 12 months before that day "
     "(at any site of the application; by site: at that site).",
+    meaning="How many people discover your shops: they were in none of them during the last year.",
 )
 ATTENDANCE = Kpi(
     "attendance",
@@ -56,6 +57,7 @@ ATTENDANCE = Kpi(
     kind=KpiKind.ADDITIVE,
     scopes=_BY_SITE,
     title="Visitor-days: distinct (user, site, local day) with at least one stay.",
+    meaning="How busy your shops are, in people per day: one person who comes twice on a day counts once.",
 )
 RETURNING = Kpi(
     "returning",
@@ -64,6 +66,7 @@ RETURNING = Kpi(
     kind=KpiKind.DISTINCT,
     scopes=_BY_SITE,
     title="Distinct users who are not new: uniqUsers less acquisition.",
+    meaning="How many people come back: they were in your shops during the last year already.",
 )
 POS_SESSIONS = Kpi(
     "posSessions",
@@ -72,6 +75,7 @@ POS_SESSIONS = Kpi(
     kind=KpiKind.ADDITIVE,
     scopes=_BY_SITE,
     title="Stays at the study's sites.",
+    meaning="How often people are in your shops; someone who comes twice counts twice.",
 )
 POI_SESSIONS = Kpi(
     "poiSessions",
@@ -81,6 +85,7 @@ POI_SESSIONS = Kpi(
     scopes=(*_BY_SITE, Scope.POIS),
     title="Stays at the study's points of interest; by sites, those of users with a stay at the site in the period "
     "(a user of several sites counts for each).",
+    meaning="How often people are at the other places of your study, such as competitors or a station.",
 )
 TIMESPENT = Kpi(
     "timespent",
@@ -89,6 +94,7 @@ TIMESPENT = Kpi(
     kind=KpiKind.RATIO,
     scopes=_BY_SITE,
     title="Average dwell of the stays.",
+    meaning="How long people stay in your shops on average.",
 )
 TIMESPENT_PER_SCOPE = Kpi(
     "timespentPerScope",
@@ -98,6 +104,7 @@ TIMESPENT_PER_SCOPE = Kpi(
     scopes=_BY_SITE,
     title="Stays per band of dwell.",
     leaf=LeafShape.DISTRIBUTION,
+    meaning="Whether stays are short or long: the average alone hides whether all stay 10 minutes or half of them 20.",
 )
 UNIQ_USERS = Kpi(
     "uniqUsers",
@@ -106,6 +113,7 @@ UNIQ_USERS = Kpi(
     kind=KpiKind.DISTINCT,
     scopes=_BY_SITE,
     title="Distinct users with at least one stay.",
+    meaning="How many different people come; someone who comes five times counts once.",
 )
 RETURNING_PER_SCOPE = Kpi(
     "returningPerScope",
@@ -115,6 +123,7 @@ RETURNING_PER_SCOPE = Kpi(
     scopes=_BY_SITE,
     title="Users per number of visitor-days.",
     leaf=LeafShape.DISTRIBUTION,
+    meaning="How faithful people are: how many came on one day, on two days, and so on.",
 )
 RETURNING_FREQUENCY_PER_SCOPE = Kpi(
     "returningFrequencyPerScope",
@@ -124,10 +133,11 @@ RETURNING_FREQUENCY_PER_SCOPE = Kpi(
     scopes=_BY_SITE,
     title="Intervals between consecutive visitor-days of one user at the same site, per band of days.",
     leaf=LeafShape.DISTRIBUTION,
+    meaning="How long people wait before they come to the same shop again.",
 )
 
 
-def _device(name: str, title: str, labels: tuple[tuple[str, str], ...] = ()) -> Kpi:
+def _device(name: str, title: str, labels: tuple[tuple[str, str], ...] = (), *, meaning: str) -> Kpi:
     return Kpi(
         name,
         value=AttributeBreakdown(UserSet(AT_SITES, USERS, attribute=name), labels=labels),
@@ -135,15 +145,21 @@ def _device(name: str, title: str, labels: tuple[tuple[str, str], ...] = ()) -> 
         kind=KpiKind.DISTINCT,
         scopes=_BY_SITE,
         title=title,
+        meaning=meaning,
         leaf=LeafShape.BREAKDOWN,
     )
 
 
 OS = _device(
-    "os", "Distinct users per operating system of their device.", labels=(("android", "Android"), ("ios", "iOS"))
+    "os",
+    "Distinct users per operating system of their device.",
+    labels=(("android", "Android"), ("ios", "iOS")),
+    meaning="Which operating systems the phones of your visitors have.",
 )
-MODEL = _device("model", "Distinct users per model of their device.")
-MANUFACTURER = _device("manufacturer", "Distinct users per manufacturer of their device.")
+MODEL = _device("model", "Distinct users per model of their device.", meaning="Which phones your visitors have.")
+MANUFACTURER = _device(
+    "manufacturer", "Distinct users per manufacturer of their device.", meaning="Who made the phones of your visitors."
+)
 VISITOR_VS_PEDESTRIAN = Kpi(
     "visitorVsPedestrian",
     value=Record(
@@ -158,6 +174,7 @@ VISITOR_VS_PEDESTRIAN = Kpi(
     scopes=_BY_SITE,
     title="Users with a stay in indoor cells, users seen in outdoor cells only, and the share of the former.",
     leaf=LeafShape.CAPTURE,
+    meaning="How many of the people in front of your shops come in.",
 )
 PER_POI_SESSIONS = Kpi(
     "perPoiSessions",
@@ -171,6 +188,7 @@ PER_POI_SESSIONS = Kpi(
     title="Stays at the study's points of interest, by point of interest; by sites, those of users with a stay at the "
     "site in the period.",
     leaf=LeafShape.BREAKDOWN,
+    meaning="Which of the other places of your study people are at, and how often.",
 )
 POS_AFFINITY = Kpi(
     "posAffinity",
@@ -185,10 +203,11 @@ POS_AFFINITY = Kpi(
     title="Per point of interest: 100 times the share of the sites' visitors also seen there, over the share "
     "seen there of all users with a stay at any site or point of interest of the study; by area, of its users.",
     leaf=LeafShape.AFFINITY,
+    meaning="Where else your visitors go more often than other people do: 100 is as often, 200 twice as often.",
 )
 
 
-def _distance(name: str, band: str, end: str) -> Kpi:
+def _distance(name: str, band: str, end: str, *, meaning: str) -> Kpi:
     metres = {"home": HOME_METRES, "work": WORK_METRES}[end]
     return Kpi(
         name,
@@ -197,12 +216,17 @@ def _distance(name: str, band: str, end: str) -> Kpi:
         kind=KpiKind.DISTRIBUTION,
         scopes=_BY_SITE,
         title=f"Stays per band of great-circle distance between the site and the centre of the {end} area.",
+        meaning=meaning,
         leaf=LeafShape.DISTRIBUTION,
     )
 
 
-HOME_DISTANCE = _distance("homeDistanceVisitsPerScope", "home_band", "home")
-WORK_DISTANCE = _distance("workDistanceVisitsPerScope", "work_band", "work")
+HOME_DISTANCE = _distance(
+    "homeDistanceVisitsPerScope", "home_band", "home", meaning="How far from your shops your visitors live."
+)
+WORK_DISTANCE = _distance(
+    "workDistanceVisitsPerScope", "work_band", "work", meaning="How far from your shops your visitors work."
+)
 
 GEO_MARKETING = (
     ACQUISITION,

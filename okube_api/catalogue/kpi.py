@@ -66,6 +66,8 @@ class Kpi:
     """A key performance indicator.
 
     value: what to read and what to compute from it.
+    title: its definition.
+    meaning: what it tells, for readers who do not know the field.
     scopes: the scopes it can be broken down by, besides globals.
     filtered: expressions to use instead of `value` in a question with a filter on the scope.
     hourly: the expression to use instead of `value` by hour.
@@ -77,6 +79,7 @@ class Kpi:
     kind: KpiKind
     scopes: tuple[Scope, ...]
     title: str
+    meaning: str
     leaf: LeafShape = LeafShape.NUMBER
     filtered: tuple[tuple[Scope, Value], ...] = ()
     hourly: Value | None = None

@@ -55,12 +55,12 @@ _purchases = Total(PURCHASES, BOUGHT)
 _sales = _net_sales(BOUGHT)
 
 
-def _additive(name: str, value: Number, title: str, unit: Unit = Unit.COUNT) -> Kpi:
-    return Kpi(name, value, unit, KpiKind.ADDITIVE, _SCOPES, title)
+def _additive(name: str, value: Number, title: str, unit: Unit = Unit.COUNT, *, meaning: str) -> Kpi:
+    return Kpi(name, value, unit, KpiKind.ADDITIVE, _SCOPES, title, meaning)
 
 
-def _ratio(name: str, numerator: Number, denominator: Number, title: str, unit: Unit) -> Kpi:
-    return Kpi(name, Ratio(numerator, denominator), unit, KpiKind.RATIO, _SCOPES, title)
+def _ratio(name: str, numerator: Number, denominator: Number, title: str, unit: Unit, *, meaning: str) -> Kpi:
+    return Kpi(name, Ratio(numerator, denominator), unit, KpiKind.RATIO, _SCOPES, title, meaning)
 
 
 SHARED_VISITORS = Kpi(
@@ -72,28 +72,82 @@ SHARED_VISITORS = Kpi(
     title="For each pair of sites, the users with a visit to both, and their share of the visitors of the site of the "
     f"row; of at most {MOST_SITES} sites. By sites, the row of that site.",
     leaf=LeafShape.MATRIX,
+    meaning="Which shops have the same visitors.",
 )
 
 PERFORMANCE = (
-    _additive("visits", _visits, "All visits, attributed or not; online ones are those to online sites."),
-    Kpi("visitors", _visitors, Unit.COUNT, KpiKind.DISTINCT, _SCOPES, "Distinct users with at least one visit."),
-    _additive("purchases", _purchases, "All purchases, attributed or not, with or without a visit; refunds are none."),
-    _additive("sales", _sales, "Amount of all purchases less that of refunds.", Unit.MONEY),
     _additive(
-        "refunds", Total(REFUNDED, BOUGHT, denominator=_MICRO, is_integer=False), "Amount of refunds.", Unit.MONEY
+        "visits",
+        _visits,
+        "All visits, attributed or not; online ones are those to online sites.",
+        meaning="How many visits there are in all, with and without campaigns.",
     ),
-    _ratio("averageBasket", _sales, _purchases, "Sales per purchase.", Unit.MONEY),
-    _ratio("conversionRate", _purchases, _visits, "Purchases per visit.", Unit.RATIO),
-    _ratio("salesPerVisitor", _sales, _visitors, "Sales per distinct user with a visit.", Unit.MONEY),
-    _ratio("salesPerVisit", _sales, _visits, "Sales per visit.", Unit.MONEY),
+    Kpi(
+        "visitors",
+        _visitors,
+        Unit.COUNT,
+        KpiKind.DISTINCT,
+        _SCOPES,
+        "Distinct users with at least one visit.",
+        meaning="How many different people visit.",
+    ),
     _additive(
-        "unattributedVisits", Total(VISITS, VISITED.where("attributed", 0)), "Visits that no campaign is credited with."
+        "purchases",
+        _purchases,
+        "All purchases, attributed or not, with or without a visit; refunds are none.",
+        meaning="How many purchases there are in all, with and without campaigns.",
+    ),
+    _additive(
+        "sales",
+        _sales,
+        "Amount of all purchases less that of refunds.",
+        Unit.MONEY,
+        meaning="What all people spent, less what they got back.",
+    ),
+    _additive(
+        "refunds",
+        Total(REFUNDED, BOUGHT, denominator=_MICRO, is_integer=False),
+        "Amount of refunds.",
+        Unit.MONEY,
+        meaning="What people got back.",
+    ),
+    _ratio(
+        "averageBasket",
+        _sales,
+        _purchases,
+        "Sales per purchase.",
+        Unit.MONEY,
+        meaning="What a purchase brings on average.",
+    ),
+    _ratio(
+        "conversionRate",
+        _purchases,
+        _visits,
+        "Purchases per visit.",
+        Unit.RATIO,
+        meaning="How many purchases there are for each visit; it can be more than 1.",
+    ),
+    _ratio(
+        "salesPerVisitor",
+        _sales,
+        _visitors,
+        "Sales per distinct user with a visit.",
+        Unit.MONEY,
+        meaning="What a person spends on average in the period.",
+    ),
+    _ratio("salesPerVisit", _sales, _visits, "Sales per visit.", Unit.MONEY, meaning="What a visit brings on average."),
+    _additive(
+        "unattributedVisits",
+        Total(VISITS, VISITED.where("attributed", 0)),
+        "Visits that no campaign is credited with.",
+        meaning="How many visits no campaign had a part in.",
     ),
     _additive(
         "unattributedSales",
         _net_sales(BOUGHT.where("attributed", 0)),
         "Amount of purchases less that of refunds, of those that no campaign is credited with.",
         Unit.MONEY,
+        meaning="What people spent without contact with a campaign.",
     ),
     _ratio(
         "attributedShare",
@@ -101,6 +155,7 @@ PERFORMANCE = (
         _visits,
         "The share of visits that campaigns are credited with.",
         Unit.RATIO,
+        meaning="How much of the visits campaigns had a part in.",
     ),
     _ratio(
         "newVisitorShare",
@@ -109,8 +164,16 @@ PERFORMANCE = (
         "The share of visitors who are new in the bucket: none of their visits in the 12 months before that day "
         "(to any site of the application; by site: to that one).",
         Unit.RATIO,
+        meaning="How many of the visitors are new.",
     ),
-    _ratio("visitFrequency", _visits, _visitors, "Visits per distinct user.", Unit.COUNT),
+    _ratio(
+        "visitFrequency",
+        _visits,
+        _visitors,
+        "Visits per distinct user.",
+        Unit.COUNT,
+        meaning="How often a visitor comes in the period.",
+    ),
     Kpi(
         "basketDistribution",
         Distribution(
@@ -128,7 +191,8 @@ PERFORMANCE = (
         KpiKind.DISTRIBUTION,
         _SCOPES,
         "Purchases per band of amount; refunds are none.",
-        LeafShape.DISTRIBUTION,
+        leaf=LeafShape.DISTRIBUTION,
+        meaning="Whether purchases are small or large.",
     ),
     SHARED_VISITORS,
 )

@@ -78,6 +78,7 @@ ACQUISITION = Kpi(
     scopes=_SCOPES,
     title="Devices new in the bucket: none of their stays in the 12 months before that day "
     "(at any site of the application; by site or equipment: at that one).",
+    meaning="How many devices are new: sensors did not see them during the last year.",
 )
 AREA_MATCHING = Kpi(
     "areaMatching",
@@ -88,6 +89,7 @@ AREA_MATCHING = Kpi(
     title=f"For each pair of areas, the devices seen in both, and their share of those seen in the area of the row; "
     f"the {MOST_AREAS} busiest areas. By equipments, the row of that area.",
     leaf=LeafShape.MATRIX,
+    meaning="Which areas of a shop are visited by the same people.",
 )
 ATTENDANCE = Kpi(
     "attendance",
@@ -96,6 +98,7 @@ ATTENDANCE = Kpi(
     kind=KpiKind.ADDITIVE,
     scopes=_SCOPES,
     title="Visitor-days: distinct (device, site or equipment, local day) with at least one stay.",
+    meaning="How busy a shop or an area is, in devices per day: one that comes twice on a day counts once.",
 )
 DROPPED_OUT = Kpi(
     "dropouts",
@@ -104,6 +107,7 @@ DROPPED_OUT = Kpi(
     kind=KpiKind.ADDITIVE,
     scopes=_SCOPES,
     title="Stays shorter than the engagement threshold.",
+    meaning="How many people leave almost at once.",
 )
 ENTERING = Kpi(
     "entering",
@@ -112,6 +116,7 @@ ENTERING = Kpi(
     kind=KpiKind.ADDITIVE,
     scopes=_SCOPES,
     title="Stays that start in the bucket.",
+    meaning="How many people come in.",
 )
 LEAVING = Kpi(
     "leaving",
@@ -120,6 +125,7 @@ LEAVING = Kpi(
     kind=KpiKind.ADDITIVE,
     scopes=_SCOPES,
     title="Stays that end in the bucket, at their last detection.",
+    meaning="How many people go out; entering less leaving, summed up, is how many are inside.",
 )
 
 
@@ -137,6 +143,7 @@ RANGE_AMPLITUDE = Kpi(
     title="Days of a device at a site (or equipment) per band of time from its first entry to its last exit, "
     "absences included.",
     leaf=LeafShape.DISTRIBUTION,
+    meaning="How much of a day lies between the first entry and the last exit of a device.",
 )
 RETURNING = Kpi(
     "returning",
@@ -145,6 +152,7 @@ RETURNING = Kpi(
     kind=KpiKind.DISTINCT,
     scopes=_SCOPES,
     title="Distinct devices that are not new: uniqUsers less acquisition.",
+    meaning="How many devices come back: sensors saw them during the last year already.",
 )
 SESSIONS = Kpi(
     "sessions",
@@ -153,6 +161,7 @@ SESSIONS = Kpi(
     kind=KpiKind.ADDITIVE,
     scopes=_SCOPES,
     title="Stays; by equipments, those with a passage there.",
+    meaning="How often people are in the shop, or in an area of it.",
 )
 TIMESPENT = Kpi(
     "timespent",
@@ -161,6 +170,7 @@ TIMESPENT = Kpi(
     kind=KpiKind.RATIO,
     scopes=_SCOPES,
     title="Average dwell of the stays; by equipments, of the passages there.",
+    meaning="How long people stay on average, in the shop or in an area of it.",
 )
 
 
@@ -178,6 +188,7 @@ TIMESPENT_PER_SCOPE = Kpi(
     scopes=_SCOPES,
     title="Stays per band of dwell; by equipments, passages.",
     leaf=LeafShape.DISTRIBUTION,
+    meaning="Whether people stay for a short or a long time.",
 )
 UNIQ_USERS = Kpi(
     "uniqUsers",
@@ -186,6 +197,7 @@ UNIQ_USERS = Kpi(
     kind=KpiKind.DISTINCT,
     scopes=_SCOPES,
     title="Distinct devices with at least one stay.",
+    meaning="How many different devices come; one that comes five times counts once.",
 )
 _by_paths = PathOrder(Sums(PATHS, (PRESENCE_SESSIONS,), split=("user", "path")), MOST_AREAS)
 VISIT_ORDER = Kpi(
@@ -205,6 +217,7 @@ VISIT_ORDER = Kpi(
     leaf=LeafShape.ORDER,
     filtered=((Scope.EQUIPMENTS, _by_paths),),
     hourly=_by_paths,  # the whole path belongs to the hour of its stay
+    meaning="In which order people walk through the areas of a shop.",
 )
 
 PRESENCE = (

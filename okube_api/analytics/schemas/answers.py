@@ -202,7 +202,16 @@ class KpiShown(BaseModel):
     scopes: list[str] = Field(description="Scopes that the KPI can be requested by.")
     leaf: str = Field(description="The shape of the values under `all` and under each bucket.")
     example: Any = Field(description="A value of that shape.")
-    description: str
+    description: str = Field(description="Its definition.")
+    meaning: str = Field(description="What it tells, in plain words.")
+    formula: list[str] = Field(
+        description="How it is computed: one line, or one for each field of a record; another line for a scope by "
+        "which it is computed differently. Names are those of KPIs of the same module, or of fields of the record."
+    )
+    events: list[str] = Field(
+        description="The kinds of events that it is computed from. Besides these, all can use weights (`panelists`), "
+        "and costs those of campaigns."
+    )
     granularities: dict[Literal["histogram", "aggregation"], list[GranularityName]] = Field(
         description="The granularities that the KPI has, by mode; fiscal ones if the application has such a calendar."
     )
