@@ -41,6 +41,7 @@ from okube_api.api.routes import (
     users,
     views,
 )
+from okube_api.api.server_metrics import StoreFigures
 from okube_api.auth.secret import BadSecret, load_secret_key
 from okube_api.auth.secret_fingerprint import claim_store
 from okube_api.clock import Clock, utc_now
@@ -115,7 +116,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.metrics = Metrics()
+    app.state.metrics, app.state.store_figures = Metrics(), StoreFigures()
     app.state.body_limiter = CapacityLimiter(1)
     if settings.explorer:  # before the routes of the API, which have some of its paths
         app.router.routes.extend(build_explorer_routes(explorer_folder))

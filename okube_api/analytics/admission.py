@@ -10,6 +10,7 @@ from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, SCOPE_OF_COLUMN, PlaceRo
 from okube_api.engine.campaigns import get_campaign_scope_values
 from okube_api.engine.question import Question
 from okube_api.errors import ServiceUnavailable
+from okube_api.metrics import QUESTIONS_IN_WORK, QUESTIONS_REFUSED, QUESTIONS_WAITING
 
 LARGEST_SMALL_COST = 50_000
 _MOST_COST_ON_LOOP = 20_000
@@ -117,9 +118,15 @@ class Admission:
     @asynccontextmanager
     async def admit(self, cost: int) -> AsyncIterator[None]:
         """Hold a place while a question is in work.  Raise ServiceUnavailable when too many questions wait."""
-        lane = self._small if cost <= LARGEST_SMALL_COST else self._large
-        await lane.enter(cost)
+        size, lane = ("small", self._small) if cost <= LARGEST_SMALL_COST else ("large", self._large)
         try:
-            yield
+            with QUESTIONS_WAITING.labels(size).track_inprogress():
+                await lane.enter(cost)
+        except ServiceUnavailable:
+            QUESTIONS_REFUSED.labels(size).inc()
+            raise
+        try:
+            with QUESTIONS_IN_WORK.labels(size).track_inprogress():
+                yield
         finally:
             lane.leave()

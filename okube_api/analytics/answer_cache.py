@@ -18,6 +18,7 @@ from okube_api.clock import Clock
 from okube_api.engine.calendar import to_local_date
 from okube_api.engine.notes import Note
 from okube_api.equipments.repository import EQUIPMENTS
+from okube_api.metrics import count_cached_answer
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.protocol import Store
@@ -104,6 +105,7 @@ class AnswerCache:
             unchanged = validity.documents_revision == self.revision() and validity.rows_version == reader.version
         if unchanged and validity.today == to_local_date(self._clock(), validity.timezone):
             self._entries.move_to_end(key)
+            count_cached_answer()
             return entry
         self._drop(key)
         return None

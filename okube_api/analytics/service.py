@@ -40,6 +40,7 @@ from okube_api.engine.rollup_versions import CompleteFacts
 from okube_api.engine.run import answer
 from okube_api.engine.value_budget import ValueBudget
 from okube_api.errors import Impossible, ServiceUnavailable, SumTooLarge, TooMuchToRead
+from okube_api.metrics import count_computed_answer
 from okube_api.settings import Settings
 from okube_api.shared_work import SharedWork
 from okube_api.sites.repository import SITES
@@ -212,6 +213,8 @@ class Analytics:
                         meta["dwell"] = application.settings.stays.dwell
                     envelope = {"meta": meta} if plan is None else {"meta": meta, "plan": plan}
                 render = partial(render_json, answered, areas, envelope)
+            rows = sum(engine_answer.fetched.rows for engine_answer in engine_answers)
+            count_computed_answer(rows, sum(engine_answer.values for engine_answer in engine_answers))
             is_small = not options.answer_format.is_typed and (
                 all(engine_answer.fetched.is_small for engine_answer in engine_answers)
                 and sum(engine_answer.values for engine_answer in engine_answers) <= _MOST_VALUES_ON_LOOP

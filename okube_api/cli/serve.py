@@ -25,6 +25,7 @@ from okube_api.cli.workers import WorkerPool
 from okube_api.clock import utc_now
 from okube_api.http.connection import ConnectionLimits, allow_connections, build_protocol
 from okube_api.http.listener import listen
+from okube_api.http.metrics import create_metrics_folder
 from okube_api.http.middleware.access_log import configure_logging
 from okube_api.kit.demo_names import LOGIN
 from okube_api.settings import Settings
@@ -69,9 +70,10 @@ async def _serve_with_workers(host: str, port: int, workers: int) -> None:
             if token is not None:
                 _print_setup_link(url, token)
 
-        pool = WorkerPool(listening, workers, grace_s=_GRACE_S, on_ready=announce, on_end=lambda _: None)
         try:
-            await pool.run()
+            with create_metrics_folder() as folder:
+                pool = WorkerPool(listening, workers, grace_s=_GRACE_S, on_ready=announce, metrics_folder=folder)
+                await pool.run()
         finally:
             if token is not None and (store := await start_store(settings, secret)) is not None:
                 try:

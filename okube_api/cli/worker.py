@@ -1,6 +1,7 @@
 """One of several server processes; `okube-api serve --workers` starts it."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -43,7 +44,7 @@ def stop_at_end_of_input(server: AnnouncingServer) -> None:
     loop = asyncio.get_running_loop()
 
     def read() -> None:
-        if not sys.stdin.buffer.raw.read(1):  # type: ignore[attr-defined]  # a file, not a test's replacement
+        if not os.read(sys.stdin.fileno(), 1):
             loop.remove_reader(sys.stdin.fileno())
             server.handle_exit(signal.SIGTERM, None)
 

@@ -1,14 +1,18 @@
 """Runs several server processes on one socket: starts them, replaces those that die, and stops them together."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
+
+from okube_api.http.metrics import FOLDER_VARIABLE, fold_worker, register_worker
 
 REFUSED = 3
 """Exit status of a worker that cannot use the store or the settings; a new one could not either."""
@@ -35,7 +39,7 @@ class WorkerPool:
     count: the number of workers.
     grace_s: how long a worker may take to end its requests.
     on_ready: called once, when all workers answer.
-    on_end: called with the number of a worker whose process has ended.
+    metrics_folder: folder in which the workers count (`okube_api/http/metrics.py`).
     """
 
     def __init__(
@@ -45,10 +49,10 @@ class WorkerPool:
         *,
         grace_s: float,
         on_ready: Callable[[], None],
-        on_end: Callable[[int], None],
+        metrics_folder: Path,
     ) -> None:
         self._listening, self._count, self._grace_s = listening, count, grace_s
-        self._on_ready, self._on_end = on_ready, on_end
+        self._on_ready, self._metrics_folder = on_ready, metrics_folder
         self._processes: dict[int, Process] = {}
         self._stopping = asyncio.Event()
         self._ready: set[int] = set()
@@ -109,9 +113,11 @@ class WorkerPool:
             stdout=PIPE,
             stderr=None if sys.stderr is not None else DEVNULL,
             pass_fds=(descriptor,),
+            env={**os.environ, FOLDER_VARIABLE: str(self._metrics_folder)},
             start_new_session=True,  # Ctrl-C reaches this process only, which passes it on once
         )
         self._processes[worker] = process
+        register_worker(self._metrics_folder, worker, process.pid)
         try:
             if self._stopping.is_set():  # the signal came while the process was created
                 process.terminate()
@@ -121,7 +127,7 @@ class WorkerPool:
             return await process.wait(), process.pid
         finally:
             del self._processes[worker]
-            self._on_end(worker)
+            fold_worker(self._metrics_folder, worker, process.pid)
 
     def _note_ready(self, worker: int) -> None:
         is_complete = len(self._ready) == self._count

@@ -1,11 +1,13 @@
 """Publishes batches: makes their events count, and keeps facts and other data derived from events up to date."""
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -26,6 +28,7 @@ from okube_api.ingest.refresh.steps import Batch
 from okube_api.ingest.retry import commit_with_retry
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
+from okube_api.metrics import PUBLISH_SECONDS, VISIBLE_SECONDS, count_batch
 from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
 
@@ -161,6 +164,7 @@ class Publisher:
         """Publish waiting batches and the events of files in one change, and return their batches."""
         if not waiting and not files:
             return []
+        started_s = time.monotonic()
         live = await self.read_live_kinds(application.id) if waiting else {}
         # If a process stopped after the change and before the last step, its batches count but are still waiting.
         stored = {batch["_id"]: batch for batch in (*waiting, *(file.batch for file in files))}
@@ -171,7 +175,17 @@ class Publisher:
             stored |= {batch["_id"]: batch for batch in counted}
         await self._documents.update(application.id, {batch["kind"] for batch in stored.values()})
         visible = {"state": State.VISIBLE}
-        return await self._batches.update_all(list(stored.values()), dict.fromkeys(stored, visible))
+        published = await self._batches.update_all(list(stored.values()), dict.fromkeys(stored, visible))
+        PUBLISH_SECONDS.observe(time.monotonic() - started_s)
+        self._count_published(published)
+        return published
+
+    def _count_published(self, batches: Sequence[Json]) -> None:
+        now = self._clock()
+        for batch in batches:
+            counts = {name: batch[name] for name in ("accepted", "duplicate", "rejected")}
+            count_batch(batch["kind"], batch["state"], **counts)
+            VISIBLE_SECONDS.observe(max(0.0, (now - datetime.fromisoformat(batch["createdAt"])).total_seconds()))
 
     async def _commit(self, application: Application, name: str, work: Callable[[Change, bool], Awaitable[T]]) -> T:
         """Commit a change of facts.

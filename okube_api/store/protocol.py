@@ -114,6 +114,9 @@ class Store(Protocol):
     async def ping(self) -> None:
         """Return when the database answers.  Raise Unavailable when it does not within 2 s."""
 
+    async def measure_bytes(self) -> Mapping[str, int]:
+        """Return the size on disk of each part of the store, such as `data` and `log`; empty when it is unknown."""
+
     # documents
 
     async def get(self, collection: Collection, where: Condition) -> Json | None:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from okube_api.api.container import ServicesDep
 from okube_api.api.openapi import Responses, refusals
 from okube_api.api.route import PublicRoute
+from okube_api.api.server_metrics import measure_server
 from okube_api.errors import NotFound, ServiceUnavailable, Unauthorised
 from okube_api.http.pagination import json_response
 from okube_api.kit.schemas import Answer
@@ -42,7 +43,10 @@ async def get_ready(request: Request, services: ServicesDep) -> Response:
 
 
 _METRICS: Responses = {
-    200: {"description": "Metrics of this process.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    200: {
+        "description": "Metrics of the server, of all its workers together.",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
 }
 
 
@@ -57,4 +61,5 @@ async def get_metrics(request: Request, services: ServicesDep) -> Response:
     expected = f"Bearer {token.get_secret_value()}".encode()
     if not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected):
         raise Unauthorised("Send the metrics token as 'Authorization: Bearer TOKEN'.")
-    return Response(request.app.state.metrics.render(), media_type=_TEXT)
+    measured = await measure_server(services, request.app.state.store_figures)
+    return Response(request.app.state.metrics.render([measured]), media_type=_TEXT)

@@ -27,6 +27,7 @@ from okube_api.ingest.parse.read_options import PLACE_ZONES
 from okube_api.ingest.retry import commit_with_retry
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
+from okube_api.metrics import count_batch
 from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
 
@@ -221,6 +222,8 @@ class Loader:
         await self._drop_events(batch)
         fields = refusal.counts.as_fields() if isinstance(refusal, AtomicLoadRefused) else {}
         await self._batches.update(batch, {**fields, "state": State.REFUSED, "message": refusal.detail})
+        rejected = refusal.counts.rejected if isinstance(refusal, AtomicLoadRefused) else 0
+        count_batch(batch["kind"], State.REFUSED, accepted=0, duplicate=0, rejected=rejected)
 
     async def interrupt(self, batch: Json) -> None:
         """Remove the events and rejected lines of a batch whose file was not read to its end; set its state."""
@@ -228,6 +231,7 @@ class Loader:
         await self._batches.delete_rejected(batch)
         message = "The upload was interrupted before the end of the file."
         await self._batches.update(batch, {"state": State.INTERRUPTED, "message": message})
+        count_batch(batch["kind"], State.INTERRUPTED, accepted=0, duplicate=0, rejected=0)
 
     async def _drop_events(self, batch: Json) -> None:
         async def drop(change: Change) -> None:

@@ -74,6 +74,12 @@ class DuckStore:
         """Return when the file answers."""
         await self._database.call(lambda cursor: cursor.execute("SELECT 1").fetchall(), _PING_S)
 
+    async def measure_bytes(self) -> dict[str, int]:
+        """Return the size of the file and of its log."""
+        path = self._database.path
+        files = {"data": path, "log": path.with_name(f"{path.name}.wal")}
+        return {part: file.stat().st_size for part, file in files.items() if file.exists()}
+
     async def check(self) -> AsyncIterator[TableCheck]:
         """Read the whole file without changing it; the store may not be started."""
         checks = check_file(self._database.path, self._memory_limit, self._threads)

@@ -162,6 +162,12 @@ class MongoStore:
         with time_limit(READ_S):
             await self._database.command("ping")
 
+    async def measure_bytes(self) -> dict[str, int]:
+        """Return the size of the collections and of their indexes."""
+        with time_limit(READ_S):
+            sizes = await self._database.command("dbStats")
+        return {"data": int(sizes["storageSize"]), "indexes": int(sizes["indexSize"])}
+
     def check(self) -> AsyncIterator[TableCheck]:
         """Read every document of every collection."""
         return check_database(self._database)
