@@ -1,6 +1,7 @@
 """Limits how many questions are in work at the same time, so that they do not take each other's time and memory."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from okube_api.errors import ServiceUnavailable
 from okube_api.metrics import QUESTIONS_IN_WORK, QUESTIONS_REFUSED, QUESTIONS_WAITING
 
 LARGEST_SMALL_COST = 50_000
+BACKGROUND_COST = math.inf
+"""In place of the cost of a question in the background, so that all others come first."""
 _MOST_COST_ON_LOOP = 20_000
 _MOST_CAMPAIGNS_ON_LOOP = 50  # their fixed costs are computed one by one
 _SMALL_PER_LARGE = 4
@@ -60,7 +63,7 @@ def _count_scope_values(question: Question, scope: Scope) -> int:
 class _Turn:
     """A question that waits: the cheapest first, then the one that came first."""
 
-    cost: int
+    cost: float
     number: int
     called: "asyncio.Future[None]" = field(compare=False)
 
@@ -73,12 +76,16 @@ class _Lane:
         self._waiting: list[_Turn] = []
         self._number = 0
 
-    async def enter(self, cost: int) -> None:
-        """Wait for a free place.  Raise ServiceUnavailable when too many questions wait."""
+    async def enter(self, cost: float) -> None:
+        """Wait for a free place.  Raise ServiceUnavailable when too many questions wait.
+
+        Questions of the cost `BACKGROUND_COST` wait until no other does, however many these are.
+        """
         if self._free > 0:
             self._free -= 1
             return
-        if len(self._waiting) >= self._most_waiting:
+        in_background = cost == BACKGROUND_COST
+        if not in_background and sum(turn.cost < BACKGROUND_COST for turn in self._waiting) >= self._most_waiting:
             raise ServiceUnavailable(
                 "The server is answering as many questions as it can. Try again later.", self._retry_after_s
             )
@@ -114,6 +121,7 @@ class Admission:
         """Set the number of large questions in work, and of large ones that may wait."""
         self._large = _Lane(places, most_waiting, retry_after_s=5)
         self._small = _Lane(_SMALL_PER_LARGE * places, _SMALL_WAITING_PER_LARGE * max(most_waiting, 1), retry_after_s=1)
+        self._background = asyncio.Lock()
 
     @asynccontextmanager
     async def admit(self, cost: int) -> AsyncIterator[None]:
@@ -130,3 +138,14 @@ class Admission:
                 yield
         finally:
             lane.leave()
+
+    @asynccontextmanager
+    async def admit_in_background(self) -> AsyncIterator[None]:
+        """Hold the one place of questions in the background, once a large question would not have to wait.
+
+        It has a place of its own for its duration, which may be long: other questions do not wait for it.
+        """
+        async with self._background:
+            await self._large.enter(BACKGROUND_COST)
+            self._large.leave()
+            yield

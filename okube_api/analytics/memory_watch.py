@@ -19,7 +19,7 @@ def read_resident_bytes() -> int:
 
 
 class MemoryWatch:
-    """Ends the newest of the watched questions while the process takes more than `most_bytes`.
+    """Ends the newest of the watched questions while the process takes more than `most_bytes`; background ones first.
 
     A question ends by its own timeout, which is moved to now: what it computes in a thread stops with it.
     """
@@ -27,18 +27,22 @@ class MemoryWatch:
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
         self._watched: dict[asyncio.Timeout, bool] = {}
+        self._background: set[asyncio.Timeout] = set()
         self._task: asyncio.Task[None] | None = None
 
     @contextmanager
-    def watch(self, timeout: asyncio.Timeout) -> Iterator[None]:
+    def watch(self, timeout: asyncio.Timeout, *, in_background: bool = False) -> Iterator[None]:
         """Watch a question until the end of the block."""
         self._watched[timeout] = False
+        if in_background:
+            self._background.add(timeout)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
         try:
             yield
         finally:
             del self._watched[timeout]
+            self._background.discard(timeout)
 
     def has_ended(self, timeout: asyncio.Timeout) -> bool:
         """Return whether a question was ended because of the memory that the process takes."""
@@ -50,6 +54,7 @@ class MemoryWatch:
             if read_resident_bytes() > self.most_bytes:
                 running = [timeout for timeout, is_ended in self._watched.items() if not is_ended]
                 if running and running == list(self._watched):  # else one is ending: its memory is not free yet
-                    self._watched[running[-1]] = True
-                    running[-1].reschedule(asyncio.get_running_loop().time())
+                    ended = next((each for each in reversed(running) if each in self._background), running[-1])
+                    self._watched[ended] = True
+                    ended.reschedule(asyncio.get_running_loop().time())
         self._task = None

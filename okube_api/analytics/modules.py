@@ -9,10 +9,10 @@ from okube_api.analytics.resolve.conversion import resolve_conversion
 from okube_api.analytics.resolve.geo_marketing import resolve_geo_marketing
 from okube_api.analytics.resolve.performance import resolve_performance
 from okube_api.analytics.resolve.presence import resolve_presence
-from okube_api.analytics.schemas.conversion import ConversionQuery
-from okube_api.analytics.schemas.geo_marketing import GeoMarketingQuery
-from okube_api.analytics.schemas.performance import PerformanceQuery
-from okube_api.analytics.schemas.presence import PresenceQuery
+from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
+from okube_api.analytics.schemas.geo_marketing import GeoMarketingQuery, GeoMarketingSiteQuery
+from okube_api.analytics.schemas.performance import PerformanceQuery, PerformanceSiteQuery
+from okube_api.analytics.schemas.presence import PresenceQuery, PresenceSiteQuery
 from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.schemas.url import PerformanceUrlParams, UpliftUrlParams, UrlParams
 from okube_api.analytics.scope import QuestionScope
@@ -36,7 +36,8 @@ The boolean is whether to extrapolate the panel to the population (`uplift`).
 class ModuleSpec:
     """A module.
 
-    query: the body of questions about the sites of an application.  url: the query parameters.
+    query: the body of questions about the sites of an application.  site_query: of those about one site.
+    url: the query parameters.
     resolve: turns params with the same filters into a question.
     path: below the path of an application or a site; `{study}` in it is the study's id or key.
     open_rows: the rows that show on which days a site was open, for like-for-like comparisons.
@@ -45,6 +46,7 @@ class ModuleSpec:
 
     module: Module
     query: type[Query]
+    site_query: type[Query]
     url: type[UrlParams]
     resolve: Resolver
     path: str
@@ -56,6 +58,7 @@ class ModuleSpec:
 GEO_MARKETING = ModuleSpec(
     Module.GEO_MARKETING,
     query=GeoMarketingQuery,
+    site_query=GeoMarketingSiteQuery,
     url=UpliftUrlParams,
     resolve=resolve_geo_marketing,
     path="/studies/{study}/geo-marketing/analytics",
@@ -74,6 +77,7 @@ GEO_MARKETING = ModuleSpec(
 CONVERSION = ModuleSpec(
     Module.CONVERSION,
     query=ConversionQuery,
+    site_query=ConversionSiteQuery,
     url=UpliftUrlParams,
     resolve=resolve_conversion,
     path="/conversions/levers/analytics",
@@ -92,6 +96,7 @@ CONVERSION = ModuleSpec(
 PRESENCE = ModuleSpec(
     Module.PRESENCE,
     query=PresenceQuery,
+    site_query=PresenceSiteQuery,
     url=UrlParams,
     resolve=resolve_presence,
     path="/presence/analytics",
@@ -110,6 +115,7 @@ PRESENCE = ModuleSpec(
 PERFORMANCE = ModuleSpec(
     Module.PERFORMANCE,
     query=PerformanceQuery,
+    site_query=PerformanceSiteQuery,
     url=PerformanceUrlParams,
     resolve=resolve_performance,
     path="/performance/analytics",

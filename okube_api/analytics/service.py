@@ -23,6 +23,7 @@ from okube_api.analytics.like_for_like import ClosedSite, OpenRule, find_closed_
 from okube_api.analytics.memory_watch import MemoryWatch
 from okube_api.analytics.modules import MODULES
 from okube_api.analytics.param_groups import ParamGroup, group_params
+from okube_api.analytics.progress import PartProgress
 from okube_api.analytics.rendering import JSON_ANSWER, AnswerFormat, render_json, render_table
 from okube_api.analytics.resource_cache import ResourceCache
 from okube_api.analytics.schemas.query import Query
@@ -66,6 +67,31 @@ class AnswerOptions:
     meta: bool = False
     explain: bool = False
     answer_format: AnswerFormat = JSON_ANSWER
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundRun:
+    """How to answer a question for which no client waits.
+
+    timeout_s: the time that it may take, from the moment at which it is in work.
+    report: called with the share that is done, from 0 to 1.
+    """
+
+    timeout_s: float
+    report: Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedQuery:
+    """A request with ids for names.
+
+    period: its own period, the first of each group.
+    questions: for each group of params, the question about each period.
+    """
+
+    period: Period
+    comparisons: tuple[RequestedComparison, ...]
+    questions: list[Mapping[Period, Question]]
 
 
 STALE_FACTS = Note(
@@ -121,15 +147,20 @@ class Analytics:
         *,
         key: CacheKey | None = None,
         documents_revision: str | None = None,
+        background: BackgroundRun | None = None,
     ) -> RenderedAnswer:
         """Return an answer, and cache it under `key`; it is computed once for callers that ask the same meanwhile.
 
         documents_revision: the revision of the documents (`AnswerCache.revision`) before any of them was read; without
         it or without a key, and with options that differ at each call (`meta`, `explain`), the answer is neither cached
         nor shared.
+        background: how to answer a question for which no client waits, when no other large question waits.
         Raise Impossible, UnknownReference, TooMuchToRead and TooManyValues, and ServiceUnavailable when it takes too
         long, or when too many questions wait.
         """
+        if background is not None:
+            async with self._admission.admit_in_background():
+                return await self._compute(query, scope, options, background=background)
         is_first = key is None or documents_revision is None or options.meta or options.explain
         if is_first:
             return await self._compute(query, scope, options)
@@ -149,6 +180,27 @@ class Analytics:
             return await self._compute(query, scope, options)
         return rendered
 
+    async def check(self, query: Query, scope: QuestionScope, options: AnswerOptions) -> None:
+        """Raise Impossible, UnknownReference or TooManyValues if `answer` would without reading any rows."""
+        directory = Directory(self._store, self._resources, scope.application.id)
+        resolved = await self._resolve(query, scope, options, directory)
+        budget = ValueBudget(self._settings.query_values, self._settings.query_grouped_values)
+        for question in (question for group in resolved.questions for question in group.values()):
+            budget.check_certain_values(question)
+
+    async def _resolve(
+        self, query: Query, scope: QuestionScope, options: AnswerOptions, directory: Directory
+    ) -> ResolvedQuery:
+        """Turn names into ids and params into KPIs: for each group of params, one question about each period."""
+        today = to_local_date(self._clock(), scope.application.timezone)
+        period = self._resolve_period(scope, options, today)
+        comparisons = read_comparisons(query.compare, scope, period, last_complete=to_ordinal(today) - 1)
+        periods = list(dict.fromkeys((period, *list_compared_periods(comparisons))))
+        questions = [await _resolve_periods(group, scope, periods, options, directory) for group in group_params(query)]
+        for question in (question for group in questions for question in group.values()):
+            check_hour_period(question, self._settings.query_hours_d)
+        return ResolvedQuery(period, comparisons, questions)
+
     async def _compute(
         self,
         query: Query,
@@ -157,40 +209,42 @@ class Analytics:
         *,
         key: CacheKey | None = None,
         documents_revision: str | None = None,
+        background: BackgroundRun | None = None,
     ) -> RenderedAnswer:
         """Compute an answer, and cache it under `key` (see `answer`)."""
         started_s = time.monotonic()
         application = scope.application
         today = to_local_date(self._clock(), application.timezone)
-        period = self._resolve_period(scope, options, today)
-        comparisons = read_comparisons(query.compare, scope, period, last_complete=to_ordinal(today) - 1)
+        timeout_s = self._settings.query_timeout_s if background is None else background.timeout_s
         is_like_for_like = query.compare is not None and query.compare.like_for_like
         directory = Directory(self._store, self._resources, application.id)
-        async with self._limit_time_and_memory(), AsyncExitStack() as stack:
-            # From names to ids, from params to KPIs: for each group of params, one question about each period.
-            periods = list(dict.fromkeys((period, *list_compared_periods(comparisons))))
-            questions = [
-                await _resolve_periods(group, scope, periods, options, directory) for group in group_params(query)
-            ]
-            for question in (question for group in questions for question in group.values()):
-                check_hour_period(question, self._settings.query_hours_d)
+        in_background = background is not None
+        async with self._limit_time_and_memory(timeout_s, in_background=in_background), AsyncExitStack() as stack:
+            resolved = await self._resolve(query, scope, options, directory)
+            period, comparisons, questions = resolved.period, resolved.comparisons, resolved.questions
             notes = [note for comparison in comparisons if (note := comparison.find_note()) is not None]
             if is_stale := await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
                 notes, key = [*notes, STALE_FACTS], None
             questions[0] = _add_notes(questions[0], period, notes)
             cost = sum(estimate_cost(question) for group in questions for question in group.values())
-            in_thread = any(is_for_thread(question, cost) for group in questions for question in group.values())
-            await stack.enter_async_context(self._admission.admit(cost))
+            in_thread = in_background or any(
+                is_for_thread(question, cost) for group in questions for question in group.values()
+            )
+            progress: PartProgress | None = None
+            if background is None:
+                await stack.enter_async_context(self._admission.admit(cost))
+            else:  # the parts: to read for each period and to compute, for each group, and to write the answer
+                progress = PartProgress(sum(len(group) + 1 for group in questions) + 1, background.report)
 
             # Read and compute: all questions over one snapshot.
-            async with self._open_reader(application.id) as reader:
+            async with self._open_reader(application.id, timeout_s) as reader:
                 rows_version = reader.version
                 closed: tuple[ClosedSite, ...] = ()
                 if is_like_for_like:
                     closed = await self._find_closed_sites(query.module, questions, comparisons, reader, directory)
                     questions = [leave_out_sites(group, closed) for group in questions]
                 answered = await self._answer_all(
-                    questions, comparisons, reader, in_thread=in_thread, is_stale=is_stale
+                    questions, comparisons, reader, in_thread=in_thread, is_stale=is_stale, progress=progress
                 )
                 plan = explain_plans(answered, reader) if options.explain else None
 
@@ -207,11 +261,9 @@ class Analytics:
                 envelope = None
                 if options.meta or options.explain:
                     meta = await self._build_meta(scope, period, options, answered, started_s)
-                    if is_like_for_like:
-                        meta["likeForLike"] = [site.to_json() for site in closed]
-                    if query.module is Module.GEO_MARKETING:
-                        meta["dwell"] = application.settings.stays.dwell
-                    envelope = {"meta": meta} if plan is None else {"meta": meta, "plan": plan}
+                    envelope = {"meta": meta | _describe_rules(query, scope, closed)} | (
+                        {} if plan is None else {"plan": plan}
+                    )
                 render = partial(render_json, answered, areas, envelope)
             rows = sum(engine_answer.fetched.rows for engine_answer in engine_answers)
             count_computed_answer(rows, sum(engine_answer.values for engine_answer in engine_answers))
@@ -236,6 +288,7 @@ class Analytics:
         *,
         in_thread: bool,
         is_stale: bool,
+        progress: PartProgress | None = None,
     ) -> list[AnsweredQuestion]:
         """Answer the questions of one request, within one limit of values.
 
@@ -244,12 +297,14 @@ class Analytics:
         """
         answered: list[AnsweredQuestion] = []
         budget = ValueBudget(self._settings.query_values, self._settings.query_grouped_values)
+        parts = 0
         for by_period in questions:
             own, *compared_periods = by_period
             options: dict[str, Any] = {
                 "complete_facts": self._complete_facts,
                 "budget": budget,
                 "in_thread": in_thread,
+                "on_pass": None if progress is None else progress.finish_pass,
             }
             if compared_periods:
                 answers = await answer_periods(by_period, comparisons[0].days, reader, self._panels, **options)
@@ -265,6 +320,9 @@ class Analytics:
             own_answer = replace(answers[own], notes=(*answers[own].notes, *notes))
             compared = {period: (by_period[period], answers[period]) for period in compared_periods}
             answered.append(AnsweredQuestion(by_period[own], own_answer, comparisons, compared))
+            parts += len(by_period) + 1
+            if progress is not None:
+                progress.finish_until(parts)
         return answered
 
     async def _find_closed_sites(
@@ -293,14 +351,13 @@ class Analytics:
             raise Impossible.at("query", pointer, str(error)) from None
 
     @asynccontextmanager
-    async def _limit_time_and_memory(self) -> AsyncIterator[None]:
-        """End the work after the time of the settings, or when the process takes too much memory.
+    async def _limit_time_and_memory(self, timeout_s: float, *, in_background: bool) -> AsyncIterator[None]:
+        """End the work after some time, or when the process takes too much memory.
 
         Raise ServiceUnavailable then, which says what to reduce.
         """
-        timeout_s = self._settings.query_timeout_s
         timeout = asyncio.timeout(timeout_s)
-        with self._memory_watch.watch(timeout):
+        with self._memory_watch.watch(timeout, in_background=in_background):
             try:
                 async with timeout:
                     yield
@@ -316,9 +373,12 @@ class Analytics:
                 ) from None
 
     @asynccontextmanager
-    async def _open_reader(self, application: str) -> AsyncIterator[Reader]:
-        """Open a reader with the limits of the settings; turn its errors into refusals that say what to reduce."""
-        limit, timeout_s = self._settings.query_rows, self._settings.query_timeout_s
+    async def _open_reader(self, application: str, timeout_s: float | None = None) -> AsyncIterator[Reader]:
+        """Open a reader with the limits of the settings; turn its errors into refusals that say what to reduce.
+
+        timeout_s: the time of each call; None for that of the settings.
+        """
+        limit, timeout_s = self._settings.query_rows, timeout_s or self._settings.query_timeout_s
         try:
             async with self._store.open_reader(application, row_limit=limit, timeout_s=timeout_s) as reader:
                 yield reader
@@ -357,6 +417,16 @@ class Analytics:
                 for note in dict.fromkeys(note for each in answered for note in each.answer.notes)
             ],
         }
+
+
+def _describe_rules(query: Query, scope: QuestionScope, closed: Iterable[ClosedSite]) -> Json:
+    """Return the part of `meta` about rules: the sites that are left out of a comparison, and what a dwell is."""
+    rules: Json = {}
+    if query.compare is not None and query.compare.like_for_like:
+        rules["likeForLike"] = [site.to_json() for site in closed]
+    if query.module is Module.GEO_MARKETING:
+        rules["dwell"] = scope.application.settings.stays.dwell
+    return rules
 
 
 def _add_notes(

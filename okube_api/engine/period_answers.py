@@ -14,7 +14,7 @@ from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.question import Level, Question, RequestedKpi, RequestedScope
 from okube_api.engine.results import Leaf
 from okube_api.engine.rollup_versions import CompleteFacts
-from okube_api.engine.run import EngineAnswer, FetchedQuestion, evaluate_question, fetch_question
+from okube_api.engine.run import EngineAnswer, FetchedQuestion, OnPass, evaluate_question, fetch_question
 from okube_api.engine.selection import Path, Ranking, get_sort_number, list_paths
 from okube_api.engine.value_budget import ValueBudget
 from okube_api.store.arrays import Ints
@@ -31,6 +31,7 @@ async def answer_periods(
     complete_facts: CompleteFacts,
     budget: ValueBudget,
     in_thread: bool = False,
+    on_pass: OnPass | None = None,
 ) -> dict[Period, EngineAnswer]:
     """Answer a question about its own period, the first, and the same question about the other periods.
 
@@ -43,7 +44,9 @@ async def answer_periods(
     for question in questions.values():
         budget.check_certain_values(question)
         fetched.append(
-            await fetch_question(question, reader, panels, complete_facts=complete_facts, in_thread=in_thread)
+            await fetch_question(
+                question, reader, panels, complete_facts=complete_facts, in_thread=in_thread, on_pass=on_pass
+            )
         )
     evaluate = partial(_evaluate_periods, fetched, ranked_by, budget)
     is_small = all(each.fetched.is_small for each in fetched)

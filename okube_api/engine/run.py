@@ -28,6 +28,9 @@ from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader
 from okube_api.threads import check_stopped, run_in_thread
 
+OnPass = Callable[[int, int], None]
+"""Called with the number of passes that were fetched, and that of all passes of the plan."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
@@ -55,17 +58,19 @@ async def answer(
     complete_facts: CompleteFacts | None = None,
     budget: ValueBudget | None = None,
     in_thread: bool = False,
+    on_pass: OnPass | None = None,
 ) -> EngineAnswer:
     """Answer a resolved question.  Raise the reader's TooManyRows and Unavailable, and TooManyValues.
 
     panels, complete_facts: caches, for questions that follow.
     budget: counts the values of all questions of a request; None without a limit.
     in_thread: whether to plan and evaluate in a thread even when few rows are read.
+    on_pass: called after each pass of the plan.
     """
     budget = budget or ValueBudget()
     budget.check_certain_values(question)
     fetched_question = await fetch_question(
-        question, reader, panels or PanelCache(), complete_facts=complete_facts, in_thread=in_thread
+        question, reader, panels or PanelCache(), complete_facts=complete_facts, in_thread=in_thread, on_pass=on_pass
     )
     question, fetched = fetched_question.question, fetched_question.fetched
     evaluator = KpiEvaluator(question, fetched, budget.most_cells)
@@ -90,12 +95,13 @@ async def fetch_question(
     *,
     complete_facts: CompleteFacts | None = None,
     in_thread: bool = False,
+    on_pass: OnPass | None = None,
 ) -> FetchedQuestion:
     """Plan a question and fetch the rows that it needs.  For the parameters and errors see `answer`."""
     question = await with_edges_of_counts(await answer_subqueries(question, reader, complete_facts), reader)
     plan = await run_in_thread(partial(plan_question, question)) if in_thread else plan_question(question)
     await check_rollups(plan, question, reader)
-    return FetchedQuestion(question, plan, await fetch(question, plan, reader, panels))
+    return FetchedQuestion(question, plan, await fetch(question, plan, reader, panels, on_pass))
 
 
 async def answer_subqueries(
@@ -112,9 +118,15 @@ async def answer_subqueries(
     return with_subqueries(question, {key: table.column(0).to_pylist() for key, table in tables.items()})
 
 
-async def fetch(question: Question, plan: Plan, reader: Reader, panels: PanelCache) -> FetchedRows:
+async def fetch(
+    question: Question, plan: Plan, reader: Reader, panels: PanelCache, on_pass: OnPass | None = None
+) -> FetchedRows:
     """Fetch the rows of every pass, and the panel if users must be weighed, filtered or split by an attribute."""
-    tables = [await _fetch_pass(pass_.node, reader) for pass_ in plan.passes]
+    tables = []
+    for number, pass_ in enumerate(plan.passes, 1):
+        tables.append(await _fetch_pass(pass_.node, reader))
+        if on_pass is not None:
+            on_pass(number, len(plan.passes))
     panel = await panels.get(question.application, reader) if needs_panel(question, plan) else Panel()
     return FetchedRows(plan, tables, panel)
 
