@@ -33,6 +33,7 @@ from okube_api.api.routes import (
     events,
     files,
     health,
+    jobs,
     levers,
     pois,
     sites,
@@ -79,6 +80,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     studies.router,
     views.router,
     analytics.router,
+    jobs.router,
     events.file_router,
     files.router,
     events.router,
@@ -134,9 +136,9 @@ def create_app(
         proxies=parse_networks(settings.trusted_proxies),
         require_https=settings.require_https,
         reads_forwarded=settings.proxy_headers == "forwarded",
+        loopback=parse_networks(settings.loopback_networks),
     )
     bug_answer: ASGIApp = answer_bug
-        loopback=parse_networks(settings.loopback_networks),
     if settings.allowed_origins:  # outside of all that can refuse a request, so that pages can read refusals, too
         app.add_middleware(mark_cross_origin, origins=settings.allowed_origins)
         bug_answer = mark_cross_origin(bug_answer, settings.allowed_origins)
@@ -240,7 +242,7 @@ async def _create_configured_administrator(
 async def _start_background_work(
     services: Services, starting: "asyncio.Task[None] | None", closing: AsyncExitStack
 ) -> None:
-    """Start what repeats: resuming interrupted work of the ingest, the retention period, and loading columns ahead.
+    """Start what repeats: jobs, resuming interrupted work of the ingest, retention, and loading columns ahead.
 
     The tasks of the resumed work end with `ingest.close` and `invalidation.close`.
     """
@@ -265,11 +267,15 @@ async def _start_background_work(
     closing.push_async_callback(warming.close)
     if services.store.is_exclusive:  # what was being received belongs to a process that has ended
         await ingest.interrupt_received()
+        await services.jobs.expire_leases()
     closing.push_async_callback(ingest.close)
     closing.push_async_callback(invalidation.close)
+    services.job_runner.start(starting)
+    closing.push_async_callback(services.job_runner.close)
     for name, work, interval_s in (
         ("interrupted ingest work could not be finished", resume, RESUME_INTERVAL_S),
         ("events older than the retention period could not be removed", ingest.delete_expired, RETENTION_INTERVAL_S),
+        ("jobs that have expired could not be removed", services.job_runner.delete_expired, RETENTION_INTERVAL_S),
         ("columns could not be loaded ahead", warming.refresh, SAVE_INTERVAL_S),
     ):
         closing.push_async_callback(_cancel, asyncio.create_task(repeat(name, work, interval_s)))

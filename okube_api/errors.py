@@ -216,6 +216,12 @@ class TooManyValues(Impossible):
     code = "too_many_values"
 
 
+class ResultsTooLarge(Impossible):
+    """422: the results of an application's jobs have more bytes than the limit allows."""
+
+    code = "results_too_large"
+
+
 class SumTooLarge(Impossible):
     """422: a sum of the answer has more digits than the store can hold."""
 

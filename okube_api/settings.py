@@ -196,6 +196,24 @@ class Settings(BaseSettings):
         gt=0,
         description="Maximum time for one analytics question, in seconds: waiting, reading, computing and sending.",
     )
+    job_timeout_s: float = Field(
+        600.0,
+        gt=0,
+        description="Maximum time for the question of a job, in seconds: reading and computing. The time in the queue "
+        "does not count.",
+    )
+    jobs_per_user: int = Field(
+        100,
+        ge=1,
+        description="Maximum number of jobs of a user in an application, ended ones included until they expire; more "
+        "are answered 429.",
+    )
+    job_results_mb: int = Field(
+        1024,
+        ge=1,
+        description="Maximum size of the results of the jobs of an application together, in MB (2^20 bytes). They are "
+        "stored compressed.",
+    )
     like_for_like_days: int = Field(
         7,
         ge=1,

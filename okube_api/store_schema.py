@@ -19,6 +19,8 @@ from okube_api.ingest.batches import BATCHES, REJECTED
 from okube_api.ingest.events.tables import TABLES
 from okube_api.ingest.invalidation import FACTS_VERSIONS, PENDING
 from okube_api.ingest.leases import LEASES
+from okube_api.jobs.repository import JOB_QUESTIONS, JOBS
+from okube_api.jobs.results import JOB_RESULTS
 from okube_api.kit.similar_keys import KEY_CLAIMS
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
@@ -57,6 +59,9 @@ SCHEMA = Schema(
         FACTS_VERSIONS,
         LEASES,
         LOADED_COLUMNS,
+        JOBS,
+        JOB_QUESTIONS,
+        JOB_RESULTS,
     ),
     tables=(PANELISTS, BAND_EDGES, ROLLUP_VERSIONS, *(table for fact in FACTS for table in fact.tables), *TABLES),
     removed=("login_failures",),

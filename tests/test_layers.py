@@ -16,7 +16,7 @@ LAYERS = (  # from the top: a module imports its own part, or parts of lower lay
     ("app",),
     ("api", "store_schema"),
     ("analytics", "ingest"),
-    ("applications", "areas", "campaigns", "equipments", "pois", "sites", "studies", "views"),
+    ("applications", "areas", "campaigns", "equipments", "pois", "sites", "studies", "views", "jobs"),
     ("engine", "http", "tables", "auth"),
     ("catalogue", "kit", "geo"),
     ("store",),

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from okube_api.analytics.service import Analytics
 from okube_api.api.cascade_delete import CascadeDelete
+from okube_api.api.question_work import QuestionWork
 from okube_api.applications.repository import ApplicationRepository
 from okube_api.areas.repository import AreaRepository
 from okube_api.auth.first_administrator import FirstAdministrator
@@ -23,6 +24,9 @@ from okube_api.http.rate_limits import RateLimits
 from okube_api.ingest.invalidation import Invalidation
 from okube_api.ingest.raw.ping_days import has_pings
 from okube_api.ingest.service import Ingest
+from okube_api.jobs.repository import JobRepository
+from okube_api.jobs.results import JobResults
+from okube_api.jobs.runner import JobRunner
 from okube_api.kit.resource_changes import ChangePublisher
 from okube_api.pois.repository import PoiRepository
 from okube_api.settings import Settings
@@ -65,6 +69,9 @@ class Services:
     analytics: Analytics
     ingest: Ingest
     invalidation: Invalidation
+    jobs: JobRepository
+    job_results: JobResults
+    job_runner: JobRunner
 
 
 def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes) -> Services:
@@ -91,6 +98,17 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
     invalidation = Invalidation(ingest)
     changes.subscribe(invalidation.invalidate)
     sessions = LoginSessions(store, clock, secret, passwords, settings)
+    applications = ApplicationRepository(store, clock, changes)
+    analytics = Analytics(
+        store,
+        clock,
+        settings,
+        freshness=ingest.batches.read_freshness,
+        is_stale=invalidation.is_stale,
+        has_pings=has_pings,
+    )
+    jobs, job_results = JobRepository(store, clock), JobResults(store, clock)
+    work = QuestionWork(analytics, applications, sites, studies, timeout_s=settings.job_timeout_s)
     return Services(
         settings=settings,
         store=store,
@@ -102,7 +120,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         first_administrator=FirstAdministrator(store, clock, sessions.users),
         idempotency=Idempotency(store, clock, secret),
         rate_limits=RateLimits(settings, store),
-        applications=ApplicationRepository(store, clock, changes),
+        applications=applications,
         sites=sites,
         pois=pois,
         campaigns=campaigns,
@@ -114,16 +132,12 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         changes=changes,
         cascade_delete=CascadeDelete(changes, sites, pois, campaigns, studies, equipments, thumbnails),
         thumbnails=thumbnails,
-        analytics=Analytics(
-            store,
-            clock,
-            settings,
-            freshness=ingest.batches.read_freshness,
-            is_stale=invalidation.is_stale,
-            has_pings=has_pings,
-        ),
+        analytics=analytics,
         ingest=ingest,
         invalidation=invalidation,
+        jobs=jobs,
+        job_results=job_results,
+        job_runner=JobRunner(jobs, job_results, work, most_bytes=settings.job_results_mb * 2**20),
     )
 
 

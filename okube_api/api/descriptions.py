@@ -15,6 +15,9 @@ operation lists its other paths under `x-aliases`.
 **Lists** are answered page by page (`page`, `per_page`), or completely as a file with `format=csv`, `xlsx` or
 `parquet`, and places with `geojson`, or with its media type in `Accept`.
 
+**Long questions** become jobs with `Prefer: respond-async` or `wait=false`: the answer is 202 with the `Location` of
+the job, whose result is there for a day.
+
 **Updates** change only the fields in the body; `null` clears a field where null is allowed. Send the `ETag` that you
 have read as `If-Match`, so that two writers do not overwrite each other's changes.
 
@@ -33,6 +36,7 @@ TAGS = [
     {"name": "studies", "description": "Groups of sites and points of interest that are analysed together."},
     {"name": "views", "description": "Pages of the explorer, saved by name: own ones and shared ones."},
     {"name": "analytics", "description": "Questions about KPIs in a period."},
+    {"name": "jobs", "description": "Questions that are answered in the background, and their results."},
     {"name": "ingest", "description": "Events, ingested in batches."},
     {"name": "service", "description": "Health, metrics and this documentation."},
 ]

@@ -61,6 +61,10 @@ class ApiRoute(APIRoute):
         """Return whether the route accepts an `Idempotency-Key`: where it creates a resource."""
         return not self.is_public and self.methods == {"POST"} and self.status_code in {201, 202}
 
+    def get_idempotency_key(self, request: Request) -> str | None:
+        """Return the `Idempotency-Key` of a request to a route that accepts one; None without one."""
+        return request.headers.get(idempotency.HEADER)
+
     def belongs_elsewhere(self, path_params: Mapping[str, str]) -> bool:  # noqa: ARG002 - for subclasses
         """Return whether a path of the route's shape belongs to another route, which alone has methods there."""
         return False
@@ -146,7 +150,7 @@ class ApiRoute(APIRoute):
             if not self.is_public and request.method in _BODY_METHODS and has_body(request):
                 await self.check_access(request)
             limited_request = Request(request.scope, _build_receive(request, self, services))
-            if accepts_key and (key := request.headers.get(idempotency.HEADER)) is not None:
+            if accepts_key and (key := self.get_idempotency_key(request)) is not None:
                 return await _run_once(limited_request, services, key, perform, has_secret=self.has_secret)
             if not is_conditional:
                 return await perform(limited_request)

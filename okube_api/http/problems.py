@@ -84,6 +84,13 @@ def _allowed_methods(request: Request) -> list[str]:
 
 def problem_response(refusal: Refusal, scope: Scope) -> Response:
     """Return a refusal as problem+json, with the request id that the access log has set."""
+    instance = (scope.get("raw_path") or b"").decode("latin-1")
+    body = orjson.dumps(build_problem(refusal, instance, scope.get("state", {}).get("request_id", "")))
+    return Response(body, refusal.status, refusal.headers, media_type="application/problem+json")
+
+
+def build_problem(refusal: Refusal, instance: str, request_id: str) -> dict[str, Any]:
+    """Return the problem that describes a refusal; instance: the path of the request."""
     problem: dict[str, Any] = {
         "type": f"urn:okube:problem:{refusal.code}",
         "title": refusal.title,
@@ -91,13 +98,12 @@ def problem_response(refusal: Refusal, scope: Scope) -> Response:
         "code": refusal.code,
         "detail": refusal.detail,
         "message": refusal.detail,  # also under the name that a successful login uses
-        "instance": (scope.get("raw_path") or b"").decode("latin-1"),
-        "requestId": scope.get("state", {}).get("request_id", ""),
+        "instance": instance,
+        "requestId": request_id,
     }
     if refusal.status in {400, 422}:
         problem["errors"] = [fault.as_json() for fault in refusal.faults[:MOST_FAULTS]]
-    body = orjson.dumps(problem | refusal.extra)
-    return Response(body, refusal.status, refusal.headers, media_type="application/problem+json")
+    return problem | refusal.extra
 
 
 def convert_error(error: Exception) -> Refusal:

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from okube_api.kit.file_options import CsvOptions
 from okube_api.kit.schemas import UNSET, Day
+from okube_api.kit.switches import Switch
 
 
 class UrlParams(CsvOptions):
@@ -38,6 +39,12 @@ class UrlParams(CsvOptions):
         description="How a table has values that consist of several numbers, such as distributions: a line for each "
         "number (`long`), or a column for each field, with lists as JSON (`wide`). The default is `long`, but `wide` "
         "for CSV that is requested by `Accept` alone.",
+    )
+
+    wait: Switch = Field(
+        True,
+        description="`false` makes the question a job: the answer is 202 at once, and `Location` is the address of the "
+        "job. `Prefer: respond-async` does the same.",
     )
 
     @property

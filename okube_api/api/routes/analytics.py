@@ -13,7 +13,6 @@ from starlette.responses import Response
 from okube_api.analytics.answer_cache import CacheKey, RenderedAnswer
 from okube_api.analytics.kpis import list_kpi_records
 from okube_api.analytics.modules import CONVERSION, GEO_MARKETING, PERFORMANCE, PRESENCE, ModuleSpec
-from okube_api.analytics.rendering import AnswerFormat
 from okube_api.analytics.request_size import check_request_size
 from okube_api.analytics.schemas.answers import KpiShown, Result, WithMeta
 from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
@@ -24,7 +23,6 @@ from okube_api.analytics.schemas.query import Query as QuestionBody
 from okube_api.analytics.schemas.url import PerformanceUrlParams, UpliftUrlParams, UrlParams
 from okube_api.analytics.scope import QuestionScope
 from okube_api.analytics.service import Analytics, AnswerOptions
-from okube_api.analytics.table import Layout
 from okube_api.api.access import (
     Access,
     CanRead,
@@ -36,19 +34,21 @@ from okube_api.api.access import (
     require_role,
 )
 from okube_api.api.aliases import register_aliased, under_applications
+from okube_api.api.answer_headers import NOTES_HEADER, build_cache_headers, build_content_headers
 from okube_api.api.container import Services, ServicesDep, get_services
 from okube_api.api.file_format import AcceptedTable, ChosenFormat, describe_formats, negotiate_format
 from okube_api.api.file_response import TemporaryFileResponse
+from okube_api.api.job_requests import ACCEPTED, PREFER, answer_accepted, summarize_question, wants_job
 from okube_api.api.openapi import refusals
 from okube_api.api.query_parameters import parse_query
-from okube_api.api.request_body import JSON, ParsedRequest, is_json
+from okube_api.api.question_work import build_options, build_stored_question
+from okube_api.api.request_body import ParsedRequest, is_json
 from okube_api.api.route import JsonRoute
 from okube_api.auth.repository import Role
 from okube_api.errors import NotFound
 from okube_api.http.client_disconnect import cancel_on_disconnect
-from okube_api.http.etags import CACHE_CONTROL, is_unchanged
+from okube_api.http.etags import is_unchanged
 from okube_api.http.pagination import json_response
-from okube_api.kit.file_options import FileFormat
 from okube_api.store.values import Json
 
 
@@ -61,6 +61,14 @@ class QuestionRoute(JsonRoute):
 
     only_reads = True
     ignored_parameters = frozenset({"uplift"})  # of presence, whose devices are no panel; the others know it
+
+    def accepts_idempotency_key(self) -> bool:
+        """Return whether the route takes questions: they create a job if the client asks for it."""
+        return self.methods == {"POST"}
+
+    def get_idempotency_key(self, request: Request) -> str | None:
+        """Return the `Idempotency-Key` of a question that is to become a job."""
+        return super().get_idempotency_key(request) if wants_job(request) else None
 
     async def check_access(self, request: Request) -> None:
         """Refuse a caller who may not read the application or the site of the path.
@@ -75,7 +83,7 @@ class QuestionRoute(JsonRoute):
 
     async def respond_unparsed(self, request: Request) -> Response | None:
         """Return the cached answer to a body of the same bytes, if the caller may read it."""
-        if request.method != "POST" or not is_json(request):
+        if request.method != "POST" or not is_json(request) or wants_job(request):
             return None
         key = _build_cache_key(request, negotiate_format(request), await request.body())
         return await _respond_cached(key, request)
@@ -125,9 +133,6 @@ class QuestionRoute(JsonRoute):
         return await context.answer(query, url, access, QuestionScope(access.application, study, site))
 
 
-NOTES_HEADER = "X-Okube-Notes"
-"""The header with the codes of the notes on an answer; `meta.notes` has the notes themselves."""
-
 router = APIRouter(route_class=QuestionRoute, tags=["analytics"])
 
 
@@ -148,19 +153,12 @@ async def _respond_cached(key: CacheKey, request: Request) -> Response | None:
 def _build_response(answer: RenderedAnswer, request: Request, deadline_s: float) -> Response:
     """Return the response with an answer; 304 for a client that has it already (`If-None-Match`)."""
     content = answer.content
-    headers = {"ETag": content.etag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
-    if answer.notes:
-        headers[NOTES_HEADER] = ", ".join(dict.fromkeys(note.code for note in answer.notes))
+    headers = build_cache_headers(answer)
     if is_unchanged(request.headers.get("if-none-match"), content.etag):
         if content.file is not None:
             content.file.close()
         return Response(status_code=304, headers=headers)
-    answer_format = answer.answer_format
-    if answer_format.is_table:
-        chosen = negotiate_format(request).prefer(answer_format.file_format)
-        headers |= chosen.build_headers(answer.module.value, answer_format.csv_format.encoding)
-    else:
-        headers["Content-Type"] = JSON
+    headers |= build_content_headers(answer, negotiate_format(request))
     if content.file is None:
         return Response(content.content, headers=headers)
     return TemporaryFileResponse(content.file, content.size, deadline_s, headers=headers)
@@ -184,27 +182,36 @@ class QuestionContext:
     documents_revision: str | None
 
     async def answer(self, query: QuestionBody, url: UrlParams, access: Access, scope: QuestionScope) -> Response:
-        """Answer a question; cancel the work when the client disconnects.
+        """Answer a question, or make it a job; cancel the work when the client disconnects.
 
         Raise what `Analytics.answer` raises, and Forbidden when a caller without the role `admin` requests `explain`.
         """
         if url.explain:
             require_role(access.role, Role.ADMIN, access.application.id)
-        answer_format = _choose_format(url, self.accepted)
-        options = AnswerOptions(url.first_day, url.last_day, url.uplifted, url.meta, url.explain, answer_format)
+        options = build_options(url, self.accepted)
+        if wants_job(self.request):
+            return await self._create_job(query, url, access, scope, options)
         deadline_s = time.monotonic() + get_services(self.request).settings.query_timeout_s
         answer = self.analytics.answer(query, scope, options, key=self.key, documents_revision=self.documents_revision)
         return _build_response(await cancel_on_disconnect(self.request, answer), self.request, deadline_s)
 
-
-def _choose_format(url: UrlParams, accepted: ChosenFormat) -> AnswerFormat:
-    """Return the format of an answer.
-
-    CSV by `Accept` alone is wide unless the layout is requested: it always was, before there were layouts.
-    """
-    file_format = accepted.prefer(url.format).file_format
-    is_wide = file_format is FileFormat.CSV and url.format is None
-    return AnswerFormat(file_format, Layout(url.layout or ("wide" if is_wide else "long")), url.csv_format)
+    async def _create_job(
+        self, query: QuestionBody, url: UrlParams, access: Access, scope: QuestionScope, options: AnswerOptions
+    ) -> Response:
+        """Make a question a job.  Raise what `Analytics.check` raises, and TooManyRequests."""
+        request, services = self.request, get_services(self.request)
+        assert isinstance(request, ParsedRequest), "a valid question has a body"
+        await self.analytics.check(query, scope, options)
+        fields = {
+            "question": summarize_question(query.module, request, [param.kpi for param in query.params]),
+            "minimumRole": Role.ADMIN if url.explain else Role.READER,  # plans are for administrators
+            "requestId": request.scope.get("state", {}).get("request_id", ""),
+        }
+        question = build_stored_question(query, url, self.accepted, scope, request.raw)
+        most_jobs = services.settings.jobs_per_user
+        job = await services.jobs.create(access.application.id, access.user.id, fields, question, most_jobs)
+        services.job_runner.wake()
+        return await answer_accepted(job, request, services)
 
 
 async def provide_context(request: Request, services: ServicesDep, accepted: AcceptedTable) -> QuestionContext:
@@ -216,7 +223,7 @@ async def provide_context(request: Request, services: ServicesDep, accepted: Acc
     analytics = services.analytics
     documents_revision = analytics.answer_cache.revision()
     key = None
-    if documents_revision is not None and isinstance(request, ParsedRequest):
+    if documents_revision is not None and isinstance(request, ParsedRequest) and not wants_job(request):
         key = _build_cache_key(request, accepted, request.raw)
     return QuestionContext(request, analytics, accepted, key, documents_revision)
 
@@ -268,8 +275,10 @@ _SETTINGS: dict[str, Any] = {
                 }
             },
         },
+        **ACCEPTED,
         **refusals(404, 422),
     },
+    "openapi_extra": {"parameters": [PREFER]},
 }
 Params = Annotated[UrlParams, Query()]
 UpliftParams = Annotated[UpliftUrlParams, Query()]

@@ -1,0 +1,1 @@
+"""Jobs: long questions that are answered in the background, and their results."""

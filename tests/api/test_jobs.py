@@ -1,0 +1,668 @@
+"""Questions as jobs: how they are queued and run, who sees them, their results, their bounds and their end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from okube_api.analytics.service import Analytics
+from okube_api.auth.repository import Role
+from okube_api.catalogue.kpi import Module
+from okube_api.errors import ServiceUnavailable
+from okube_api.jobs import results, runner
+from okube_api.jobs.repository import JOB_QUESTIONS, JOBS, LEASE_LIFETIME, MOST_CRASHES
+from okube_api.jobs.results import JOB_RESULTS
+from okube_api.store.conditions import equal
+from okube_api.store.errors import Unavailable
+
+from tests.api.analytics import PATH_SUFFIXES, World
+from tests.api.server import Json, Server, Tenant, share_store
+
+pytestmark = pytest.mark.anyio
+
+ASYNC = {"Prefer": "respond-async"}
+SESSIONS: Json = {"params": [{"kpi": "sessions", "granularity": "week", "sites": True}]}
+VISITS: Json = {"params": [{"kpi": "visits", "granularity": "month", "sites": {"properties": ["key"]}}]}
+OFFLINE: Json = {"params": [{"kpi": "offlineVisits", "granularity": "month", "campaigns": True}]}
+ATTENDANCE: Json = {"params": [{"kpi": "attendance", "granularity": "week"}]}
+DAYS = "from=2024-03-18&to=2024-04-07"
+BODIES = {
+    Module.PRESENCE: SESSIONS,
+    Module.PERFORMANCE: VISITS,
+    Module.CONVERSION: OFFLINE,
+    Module.GEO_MARKETING: ATTENDANCE,
+}
+VARYING = {"x-request-id", "ratelimit", "date"}
+
+
+def build_url(tenant: Tenant, module: Module = Module.PRESENCE, query: str = DAYS, study: str = "all") -> str:
+    """Return the URL of a question about an application."""
+    return f"{tenant.url}{PATH_SUFFIXES[module].format(study=study)}?{query}"
+
+
+async def queue(client: httpx.AsyncClient, url: str, body: Json = SESSIONS, **headers: str) -> Json:
+    """Make a question a job, and return the job."""
+    response = await client.post(url, json=body, headers={**ASYNC, **headers})
+    assert response.status_code == 202, response.text
+    job: Json = response.json()
+    return job
+
+
+async def read(client: httpx.AsyncClient, job: Json) -> Json:
+    """Return a job as it is now."""
+    response = await client.get(f"/jobs/{job['_id']}")
+    assert response.status_code == 200, response.text
+    document: Json = response.json()
+    return document
+
+
+async def poll(is_true: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until a condition is true; 20 s at most."""
+    async with asyncio.timeout(20):
+        while not await is_true():  # noqa: ASYNC110 - what is awaited has no event
+            await asyncio.sleep(0.01)
+
+
+async def wait_until(client: httpx.AsyncClient, job: Json, *states: str) -> Json:
+    """Return a job once it is in one of these states."""
+    document: Json = {}
+
+    async def has_state() -> bool:
+        document.update(await read(client, job))
+        return document["state"] in states
+
+    await poll(has_state)
+    return document
+
+
+async def run(client: httpx.AsyncClient, url: str, body: Json = SESSIONS, **headers: str) -> Json:
+    """Make a question a job, and return the job once it is done."""
+    return await wait_until(client, await queue(client, url, body, **headers), "done")
+
+
+class PausedQuestions:
+    """The questions of jobs, which pause until they may go on."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.cancelled = 0
+        self.may_continue = asyncio.Event()
+
+    async def compute(self, original: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Compute an answer; one in the background waits first."""
+        if (background := options.get("background")) is not None:
+            self.started += 1
+            background.report(0.25)
+            try:
+                await self.may_continue.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        return await original(*args, **options)
+
+    async def wait_for(self, *, started: int = 0, cancelled: int = 0) -> None:
+        """Wait until so many questions have started, and so many were cancelled."""
+
+        async def are_enough() -> bool:
+            return self.started >= started and self.cancelled >= cancelled
+
+        await poll(are_enough)
+
+
+@pytest.fixture
+async def paused(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PausedQuestions]:
+    """Pause the questions of jobs, and let them go on at the end."""
+    paused, original = PausedQuestions(), Analytics._compute
+
+    async def compute(*args: Any, **options: Any) -> Any:
+        return await paused.compute(original, *args, **options)
+
+    monkeypatch.setattr(Analytics, "_compute", compute)
+    monkeypatch.setattr(runner, "_RENEWAL_S", 0.02)
+    monkeypatch.setattr(runner, "_POLL_S", 0.05)
+    yield paused
+    paused.may_continue.set()
+
+
+# -- queueing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("query", "headers"), [("wait=false", {}), ("wait=0", {}), ("", ASYNC), ("wait=true", ASYNC)])
+async def test_a_question_becomes_a_job(tenant: Tenant, query: str, headers: dict[str, str]) -> None:
+    answer = await tenant.reader.post(build_url(tenant, query=f"{DAYS}&{query}"), json=SESSIONS, headers=headers)
+    job = answer.json()
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/applications/{tenant.id}/jobs/{job['_id']}"
+    assert answer.headers.get("preference-applied") == ("respond-async" if headers else None)
+    assert answer.headers["retry-after"] == "1"
+    user = tenant.users[Role.READER]
+    assert job["application"] == tenant.id
+    assert job["owner"] == {"_id": user.id, "name": user.name}
+    assert (job["state"], job["progress"], job["result"], job["endedAt"]) == ("queued", 0, None, None)
+    assert job["question"] == {
+        "module": "presence",
+        "path": f"{tenant.url}/presence/analytics",
+        "query": f"{DAYS}&{query}",
+        "kpis": ["sessions"],
+    }
+    ended = await wait_until(tenant.reader, job, "done")
+    assert (ended["progress"], ended["result"]) == (1, f"{answer.headers['location']}/result")
+    assert job["createdAt"] <= ended["startedAt"] <= ended["endedAt"] < ended["expiresAt"]
+
+
+@pytest.mark.parametrize(
+    "preference", ["RESPOND-ASYNC", "return=minimal, respond-async; x=1, wait=10", "handling=lenient,respond-async"]
+)
+async def test_the_preference_is_read_like_other_headers(tenant: Tenant, preference: str) -> None:
+    answer = await tenant.reader.post(build_url(tenant), json=SESSIONS, headers={"Prefer": preference})
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"), [("", {}), ("wait=true", {}), ("", {"Prefer": "return=minimal, wait=10"})]
+)
+async def test_other_questions_are_answered_at_once(tenant: Tenant, query: str, headers: dict[str, str]) -> None:
+    answer = await tenant.reader.post(build_url(tenant, query=f"{DAYS}&{query}"), json=SESSIONS, headers=headers)
+    assert answer.status_code == 200
+    assert isinstance(answer.json(), list)
+
+
+async def test_a_cached_answer_does_not_replace_a_job(tenant: Tenant) -> None:
+    for _ in range(2):
+        assert (await tenant.reader.post(build_url(tenant), json=SESSIONS)).status_code == 200
+    await run(tenant.reader, build_url(tenant))
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "status"),
+    [
+        (DAYS, {"params": [{"kpi": "session"}]}, 400),
+        (DAYS, {"params": []}, 400),
+        (f"{DAYS}&wait=perhaps", SESSIONS, 400),
+        ("from=2025-02-01&to=2025-01-01", SESSIONS, 422),
+        (DAYS, {**SESSIONS, "filters": {"sites": ["nowhere"]}}, 422),
+        (DAYS, {"params": [{"kpi": "sessions", "granularity": "fiscalMonth"}]}, 422),
+        ("from=2020-01-01&to=2025-01-01", {"params": [{"kpi": "sessions", "granularity": "hour"}]}, 422),
+    ],
+)
+async def test_invalid_questions_are_refused_at_once(tenant: Tenant, query: str, body: Json, status: int) -> None:
+    direct = await tenant.reader.post(build_url(tenant, query=query), json=body)
+    refused = await tenant.reader.post(build_url(tenant, query=query), json=body, headers=ASYNC)
+    assert (refused.status_code, direct.status_code) == (status, status), refused.text
+    assert refused.json()["errors"] == direct.json()["errors"]
+    assert (await tenant.reader.get(f"{tenant.url}/jobs")).json()["_$paginated"]["total"] == 0
+
+
+async def test_too_many_certain_values_are_refused_at_once(server: Server, tenant: Tenant) -> None:
+    async with share_store(server, query_values=10) as strict:
+        client = strict.client_of(tenant.users[Role.READER])
+        refused = await client.post(
+            build_url(tenant), json={"params": [{"kpi": "sessions", "granularity": "day"}]}, headers=ASYNC
+        )
+    assert (refused.status_code, refused.json()["code"]) == (422, "too_many_values")
+
+
+async def test_an_idempotency_key_creates_one_job(tenant: Tenant) -> None:
+    headers = {**ASYNC, "Idempotency-Key": "weekly-report"}
+    first, second = [await tenant.reader.post(build_url(tenant), json=SESSIONS, headers=headers) for _ in range(2)]
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert (second.json(), second.headers["location"]) == (first.json(), first.headers["location"])
+    assert second.headers["idempotency-replayed"] == "true"
+    other = await tenant.reader.post(build_url(tenant), json=ATTENDANCE, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (400, "invalid") or other.status_code == 422
+    direct = await tenant.reader.post(build_url(tenant), json=SESSIONS, headers={"Idempotency-Key": "weekly-report"})
+    assert direct.status_code == 200
+
+
+# -- results -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "accept"),
+    [
+        ("", "*/*"),
+        ("format=json", "text/csv"),
+        ("", "text/csv"),
+        ("", "application/vnd.ms-excel"),
+        ("format=csv", "*/*"),
+        ("format=csv&layout=wide&locale=fr", "*/*"),
+        ("format=csv&delimiter=%3B&decimal=%2C&bom=true", "application/json"),
+        ("format=xlsx", "*/*"),
+        ("format=parquet&layout=wide", "*/*"),
+    ],
+)
+async def test_a_result_is_the_direct_answer(alpha: World, query: str, accept: str) -> None:
+    url = build_url(alpha.tenant, query=f"{DAYS}&{query}")
+    direct = await alpha.reader.post(url, json=SESSIONS, headers={"Accept": accept})
+    assert (direct.status_code, len(direct.content) > 100) == (200, True)
+    job = await run(alpha.reader, url, Accept=accept)
+    result = await alpha.reader.get(job["result"], headers={"Accept": "text/html"})
+    assert result.status_code == 200
+    if "xlsx" not in query:  # a workbook names the second in which it was written
+        assert result.content == direct.content
+        assert job["size"] == len(result.content)
+        assert _list_headers(result) == _list_headers(direct)
+    names = ("content-type", "content-disposition", "vary", "cache-control")
+    assert [result.headers.get(name) for name in names] == [direct.headers.get(name) for name in names]
+    unchanged = await alpha.reader.get(job["result"], headers={"If-None-Match": result.headers["etag"]})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert (await alpha.reader.head(job["result"])).headers["etag"] == result.headers["etag"]
+
+
+def _list_headers(response: httpx.Response) -> Json:
+    return {name: text for name, text in response.headers.items() if name not in VARYING}
+
+
+@pytest.mark.parametrize("module", list(Module))
+@pytest.mark.parametrize("with_site", [False, True])
+async def test_all_modules_answer_jobs(alpha: World, module: Module, with_site: bool) -> None:
+    truth = alpha.truth
+    site = f"/sites/{truth.sites[0].id}" if with_site else ""
+    suffix = PATH_SUFFIXES[module].format(study=truth.studies[0].id)
+    params = [{name: each for name, each in param.items() if name != "sites"} for param in BODIES[module]["params"]]
+    body = {"params": params, "compare": {"to": ["previousPeriod"]}}
+    url = f"{alpha.tenant.url}{site}{suffix}?{DAYS}"
+    direct = await alpha.reader.post(url, json=body)
+    job = await run(alpha.reader, url, body)
+    assert job["question"]["module"] == module.value
+    assert (await alpha.reader.get(job["result"])).json() == direct.json()
+
+
+async def test_large_results_are_stored_in_parts(alpha: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "_PART_BYTES", 100)
+    direct = await alpha.reader.post(build_url(alpha.tenant), json=SESSIONS)
+    job = await run(alpha.reader, build_url(alpha.tenant))
+    store = alpha.tenant.server.services.store
+    assert await store.count(JOB_RESULTS, equal("job", job["_id"])) == -(-len(direct.content) // 100) > 3
+    assert (await alpha.reader.get(job["result"])).content == direct.content
+
+
+async def test_a_result_is_that_of_the_role(tenant: Tenant) -> None:
+    url = build_url(tenant, query=f"{DAYS}&explain=true")
+    assert (await tenant.reader.post(url, json=SESSIONS, headers=ASYNC)).status_code == 403
+    job = await run(tenant.admin, url)
+    assert "plan" in (await tenant.admin.get(job["result"])).json()
+    members = tenant.server.services.sessions.users
+    await members.set_role(await members.get_by_id(tenant.users[Role.ADMIN].id), tenant.id, Role.READER)
+    assert (await tenant.admin.get(job["result"])).status_code == 403
+
+
+async def test_an_unfinished_job_has_no_result(tenant: Tenant, paused: PausedQuestions) -> None:
+    job = await queue(tenant.reader, build_url(tenant))
+    refused = await tenant.reader.get(f"{tenant.url}/jobs/{job['_id']}/result")
+    assert (refused.status_code, refused.headers["retry-after"]) == (409, "1")
+    await paused.wait_for(started=1)
+    assert (await tenant.reader.get(f"/jobs/{job['_id']}/result")).status_code == 409
+
+
+async def test_a_failed_job_says_why(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
+        raise ServiceUnavailable("The question took more than 600 seconds.")
+
+    monkeypatch.setattr(Analytics, "_compute", fail)
+    job = await wait_until(tenant.reader, await queue(tenant.reader, build_url(tenant)), "failed")
+    assert (job["error"]["status"], job["error"]["code"], job["result"]) == (503, "unavailable", None)
+    assert job["error"]["instance"] == f"{tenant.url}/presence/analytics"
+    result = await tenant.reader.get(f"/jobs/{job['_id']}/result")
+    assert (result.status_code, result.json()) == (503, job["error"])
+    assert result.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_bug_fails_a_job_without_details(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a secret detail")
+
+    monkeypatch.setattr(Analytics, "_compute", fail)
+    job = await wait_until(tenant.reader, await queue(tenant.reader, build_url(tenant)), "failed")
+    assert (job["error"]["status"], job["error"]["code"]) == (500, "internal_error")
+    assert "secret" not in str(job)
+
+
+async def test_a_study_that_is_deleted_meanwhile_fails_the_job(tenant: Tenant, paused: PausedQuestions) -> None:
+    site = await tenant.create("sites", key="lyon", name="Lyon", online=True)
+    study = await tenant.create("studies", key="rivals", name="Rivals", sites=[site["_id"]])
+    before = await queue(tenant.reader, build_url(tenant))
+    await paused.wait_for(started=1)
+    job = await queue(tenant.reader, build_url(tenant, Module.GEO_MARKETING, study="rivals"), ATTENDANCE)
+    assert (await tenant.admin.delete(f"{tenant.url}/studies/{study['_id']}")).status_code == 204
+    paused.may_continue.set()
+    await wait_until(tenant.reader, before, "done")
+    assert (await wait_until(tenant.reader, job, "failed"))["error"]["status"] == 404
+
+
+# -- progress and waiting ----------------------------------------------------------------------------------------------
+
+
+async def test_progress_is_shown(tenant: Tenant, paused: PausedQuestions) -> None:
+    job = await queue(tenant.reader, build_url(tenant))
+    await paused.wait_for(started=1)
+
+    async def has_progress() -> bool:
+        return bool((await read(tenant.reader, job))["progress"] == 0.25)
+
+    await poll(has_progress)
+    assert (await read(tenant.reader, job))["state"] == "running"
+    paused.may_continue.set()
+    assert (await wait_until(tenant.reader, job, "done"))["progress"] == 1
+
+
+async def test_progress_counts_periods_and_groups_of_params(alpha: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[float] = []
+    original = Analytics._compute
+
+    async def compute(*args: Any, **options: Any) -> Any:
+        if (background := options.get("background")) is not None:
+            options["background"] = replace(background, report=shares.append)
+        return await original(*args, **options)
+
+    monkeypatch.setattr(Analytics, "_compute", compute)
+    body = {
+        "params": [{"kpi": "sessions"}, {"kpi": "sessions", "filters": {"weekdays": [6]}}],
+        "compare": {"to": ["previousPeriod"]},
+    }
+    await run(alpha.reader, build_url(alpha.tenant), body)
+    # Two groups of params: each reads two periods and computes them; then the answer is written.
+    assert shares == sorted(set(shares))
+    assert {number / 7 for number in range(1, 7)} <= set(shares)
+    assert shares[-1] == 6 / 7
+
+
+async def test_a_client_can_wait_for_the_end(tenant: Tenant, paused: PausedQuestions) -> None:
+    job = await queue(tenant.reader, build_url(tenant))
+    await paused.wait_for(started=1)
+    soon = await tenant.reader.get(f"/jobs/{job['_id']}?wait=0")
+    assert (soon.json()["state"], soon.headers["retry-after"]) == ("running", "1")
+    waiting = asyncio.create_task(tenant.reader.get(f"/jobs/{job['_id']}?wait=20"))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    paused.may_continue.set()
+    ended = await waiting
+    assert (ended.json()["state"], "retry-after" in ended.headers) == ("done", False)
+    assert (await tenant.reader.get(f"/jobs/{job['_id']}?wait=31")).status_code == 400
+
+
+async def test_direct_questions_do_not_wait_for_jobs(server: Server, tenant: Tenant, paused: PausedQuestions) -> None:
+    async with share_store(server, query_places=1, query_queue=0) as narrow:
+        client = narrow.client_of(tenant.users[Role.READER])
+        await queue(client, build_url(tenant))
+        await paused.wait_for(started=1)
+        large = {"params": [{"kpi": "sessions", "granularity": "day", "sites": True}] * 4}
+        for body, query in ((SESSIONS, DAYS), (large, "from=2015-01-01&to=2024-12-31")):
+            assert (await client.post(build_url(tenant, query=query), json=body)).status_code == 200
+        paused.may_continue.set()
+
+
+async def test_jobs_of_one_user_do_not_delay_those_of_others(tenant: Tenant, paused: PausedQuestions) -> None:
+    own_jobs = [await queue(tenant.reader, build_url(tenant)) for _ in range(3)]
+    await paused.wait_for(started=1)
+    other = await queue(tenant.editor, build_url(tenant))
+    paused.may_continue.set()
+    ended = [await wait_until(tenant.admin, job, "done") for job in (*own_jobs, other)]
+    assert ended[3]["startedAt"] <= ended[1]["startedAt"] <= ended[2]["startedAt"]
+
+
+# -- tenancy -----------------------------------------------------------------------------------------------------------
+
+
+async def test_only_owners_and_administrators_see_a_job(
+    tenant: Tenant, stranger: httpx.AsyncClient, nobody: httpx.AsyncClient, platform: httpx.AsyncClient
+) -> None:
+    job = await run(tenant.reader, build_url(tenant))
+    urls = [f"{start}/jobs/{job['_id']}" for start in ("", tenant.url, f"/a/{tenant.key}")]
+    for url in (*urls, *(f"{url}/result" for url in urls)):
+        for client, status in (
+            (tenant.reader, 200),
+            (tenant.admin, 200),
+            (platform, 200),
+            (tenant.editor, 404),
+            (stranger, 404),
+            (nobody, 401),
+        ):
+            assert (await client.get(url)).status_code == status, url
+    for client in (tenant.editor, stranger):
+        assert (await client.delete(urls[0])).status_code == 404
+    assert (await read(tenant.reader, job))["state"] == "done"
+
+
+async def test_a_job_belongs_to_one_application(server: Server, tenant: Tenant, other_tenant: Tenant) -> None:
+    user = await server.create_user(roles={tenant.id: Role.ADMIN, other_tenant.id: Role.ADMIN})
+    client = server.client_of(user)
+    job = await run(client, build_url(tenant))
+    for path in ("", "/result"):
+        assert (await client.get(f"{other_tenant.url}/jobs/{job['_id']}{path}")).status_code == 404
+    assert (await client.get(f"{other_tenant.url}/jobs")).json()["documents"] == []
+
+
+async def test_jobs_are_listed(tenant: Tenant, stranger: httpx.AsyncClient) -> None:
+    own, other = [await run(client, build_url(tenant)) for client in (tenant.reader, tenant.editor)]
+    for client, jobs in ((tenant.reader, [own]), (tenant.editor, [other]), (tenant.admin, [own, other])):
+        assert (await client.get(f"{tenant.url}/jobs")).json()["documents"] == jobs
+    assert (await tenant.admin.get(f"{tenant.url}/jobs?state=failed")).json()["documents"] == []
+    assert (await tenant.admin.get(f"{tenant.url}/jobs?state=done&per_page=1&page=2")).json()["documents"] == [other]
+    assert (await tenant.admin.get(f"{tenant.url}/jobs?state=over")).status_code == 400
+    assert (await stranger.get(f"{tenant.url}/jobs")).status_code == 404
+
+
+async def test_a_result_cannot_be_read_without_the_role(server: Server, tenant: Tenant, other_tenant: Tenant) -> None:
+    user = await server.create_user(roles={tenant.id: Role.READER, other_tenant.id: Role.READER})
+    client = server.client_of(user)
+    job = await run(client, build_url(tenant))
+    assert (await tenant.admin.delete(f"{tenant.url}/users/{user.id}")).status_code == 204
+    for url in (f"/jobs/{job['_id']}", f"/jobs/{job['_id']}/result", f"{tenant.url}/jobs/{job['_id']}/result"):
+        assert (await client.get(url)).status_code == 404
+
+
+@pytest.mark.parametrize("identifier", ["lyon", "5e1834b0e12d62a85b388a1b"])
+async def test_unknown_jobs_are_not_found(tenant: Tenant, identifier: str) -> None:
+    for url in (f"/jobs/{identifier}", f"{tenant.url}/jobs/{identifier}", f"/jobs/{identifier}/result"):
+        assert (await tenant.admin.get(url)).status_code == 404
+
+
+# -- cancelling, deleting and expiring ---------------------------------------------------------------------------------
+
+
+async def test_a_running_job_is_cancelled(tenant: Tenant, paused: PausedQuestions) -> None:
+    job = await queue(tenant.reader, build_url(tenant))
+    await paused.wait_for(started=1)
+    assert (await tenant.reader.delete(f"{tenant.url}/jobs/{job['_id']}")).status_code == 204
+    await paused.wait_for(cancelled=1)
+    cancelled = await read(tenant.reader, job)
+    assert (cancelled["state"], cancelled["result"], cancelled["error"]) == ("cancelled", None, None)
+    assert (await tenant.reader.get(f"/jobs/{job['_id']}/result")).status_code == 404
+    paused.may_continue.set()
+    await run(tenant.reader, build_url(tenant))  # others are run
+    assert (await read(tenant.reader, job))["state"] == "cancelled"
+
+
+async def test_a_queued_job_is_cancelled(tenant: Tenant, paused: PausedQuestions) -> None:
+    first, second = [await queue(tenant.reader, build_url(tenant)) for _ in range(2)]
+    await paused.wait_for(started=1)
+    assert (await tenant.admin.delete(f"/jobs/{second['_id']}")).status_code == 204
+    paused.may_continue.set()
+    await wait_until(tenant.reader, first, "done")
+    assert ((await read(tenant.reader, second))["state"], paused.started) == ("cancelled", 1)
+
+
+async def test_an_ended_job_is_deleted_with_its_result(server: Server, tenant: Tenant) -> None:
+    job = await run(tenant.reader, build_url(tenant))
+    store = server.services.store
+    assert await store.count(JOB_RESULTS, equal("job", job["_id"])) == 1
+    assert await store.count(JOB_QUESTIONS, equal("_id", job["_id"])) == 0
+    assert (await tenant.reader.delete(f"/jobs/{job['_id']}")).status_code == 204
+    for url in (f"/jobs/{job['_id']}", job["result"]):
+        assert (await tenant.reader.get(url)).status_code == 404
+    assert await store.count(JOB_RESULTS, equal("job", job["_id"])) == 0
+
+
+async def test_jobs_expire_after_a_day(server: Server, tenant: Tenant) -> None:
+    job = await run(tenant.reader, build_url(tenant))
+    server.clock.ahead = timedelta(hours=23, minutes=59)
+    assert (await tenant.reader.get(job["result"])).status_code == 200
+    await server.services.job_runner.delete_expired()
+    assert (await tenant.reader.get(job["result"])).status_code == 200
+    server.clock.ahead = timedelta(hours=24, minutes=1)
+    assert (await tenant.reader.get(job["result"])).status_code == 404
+    assert (await tenant.reader.get(f"{tenant.url}/jobs")).json()["documents"] == []
+    server.clock.ahead = timedelta(hours=26)
+    await server.services.job_runner.delete_expired()
+    store = server.services.store
+    assert await store.count(JOBS, equal("application", tenant.id)) == 0
+    assert await store.count(JOB_RESULTS, equal("application", tenant.id)) == 0
+
+
+# -- bounds ------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_jobs_of_a_user_are_bounded(server: Server, tenant: Tenant) -> None:
+    async with share_store(server, jobs_per_user=2) as strict:
+        client = strict.client_of(tenant.users[Role.READER])
+        jobs = [await run(client, build_url(tenant)) for _ in range(2)]
+        refused = await client.post(build_url(tenant), json=SESSIONS, headers=ASYNC)
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+        assert "retry-after" in refused.headers
+        assert (await client.post(build_url(tenant), json=SESSIONS)).status_code == 200
+        await run(strict.client_of(tenant.users[Role.EDITOR]), build_url(tenant))
+        await client.delete(f"/jobs/{jobs[0]['_id']}")
+        await run(client, build_url(tenant))
+        server.clock.ahead = timedelta(hours=25)
+        await run(client, build_url(tenant))
+
+
+async def test_the_results_of_an_application_are_bounded(
+    server: Server, tenant: Tenant, other_tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await run(tenant.reader, build_url(tenant))
+    monkeypatch.setattr(server.services.job_runner, "_most_bytes", first["size"] + 1)
+    failed = await wait_until(tenant.editor, await queue(tenant.editor, build_url(tenant)), "failed")
+    assert (failed["error"]["status"], failed["error"]["code"]) == (422, "results_too_large")
+    await run(other_tenant.reader, build_url(other_tenant))
+    await tenant.reader.delete(f"/jobs/{first['_id']}")
+    await run(tenant.editor, build_url(tenant))
+
+
+async def test_a_job_has_a_deadline_of_its_own(server: Server, alpha: World) -> None:
+    user = alpha.tenant.users[Role.READER]
+    url = build_url(alpha.tenant)
+    await server.services.job_runner.close()
+    try:
+        async with share_store(server, query_timeout_s=0.000_1) as impatient:
+            client = impatient.client_of(user)
+            assert (await client.post(url, json=SESSIONS)).status_code == 503
+            await run(client, url)
+        async with share_store(server, job_timeout_s=0.000_1) as impatient:
+            client = impatient.client_of(user)
+            job = await wait_until(client, await queue(client, url), "failed")
+            assert "more than 0.0001 seconds" in job["error"]["detail"]
+    finally:
+        server.services.job_runner.start()
+
+
+# -- processes that stop and die ---------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def second_process(server: Server) -> AsyncIterator[Server]:
+    """Run another application over the same store."""
+    async with share_store(server) as second:
+        yield second
+
+
+async def test_a_job_goes_on_elsewhere_when_a_process_stops(
+    server: Server, tenant: Tenant, paused: PausedQuestions
+) -> None:
+    await server.services.job_runner.close()
+    try:
+        async with second_process(server):
+            job = await queue(tenant.reader, build_url(tenant))
+            await paused.wait_for(started=1)
+        await paused.wait_for(cancelled=1)
+        assert (await read(tenant.reader, job))["state"] == "queued"
+    finally:
+        server.services.job_runner.start()
+    await paused.wait_for(started=2)
+    paused.may_continue.set()
+    await wait_until(tenant.reader, job, "done")
+
+
+async def test_a_job_of_a_dead_process_is_run_again(server: Server, tenant: Tenant, paused: PausedQuestions) -> None:
+    paused.may_continue.set()
+    await server.services.job_runner.close()
+    try:
+        job = await queue(tenant.reader, build_url(tenant))
+        jobs = server.services.jobs
+        claimed = await jobs.claim_next("another process", None)
+        assert claimed is not None
+        assert claimed["_id"] == job["_id"]
+        assert await jobs.claim_next("a third process", None) is None
+        server.clock.ahead = LEASE_LIFETIME + timedelta(seconds=1)
+    finally:
+        server.services.job_runner.start()
+    await wait_until(tenant.reader, job, "done")
+    assert not await jobs.renew(claimed, 0.5)
+    assert not await jobs.finish(claimed, runner.JobState.FAILED, {"error": {}})
+    assert (await read(tenant.reader, job))["state"] == "done"
+
+
+async def test_a_job_that_ends_its_processes_fails(server: Server, tenant: Tenant, paused: PausedQuestions) -> None:
+    await server.services.job_runner.close()
+    try:
+        job = await queue(tenant.reader, build_url(tenant))
+        for crashes in range(MOST_CRASHES):
+            claimed = await server.services.jobs.claim_next("a process that dies", None)
+            assert claimed is not None
+            assert claimed["crashes"] == crashes
+            server.clock.ahead += LEASE_LIFETIME + timedelta(seconds=1)
+    finally:
+        server.services.job_runner.start()
+    failed = await wait_until(tenant.reader, job, "failed")
+    assert "3 times" in failed["error"]["detail"]
+    assert paused.started == 0
+
+
+async def test_a_job_waits_for_the_database(server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, failures = Analytics._compute, 0
+    monkeypatch.setattr(runner, "_POLL_S", 0.05)
+
+    async def compute(*args: Any, **options: Any) -> Any:
+        nonlocal failures
+        if failures == 0:
+            failures += 1
+            raise Unavailable("the database does not answer")
+        return await original(*args, **options)
+
+    monkeypatch.setattr(Analytics, "_compute", compute)
+    job = await queue(tenant.reader, build_url(tenant))
+
+    async def has_failed() -> bool:
+        return failures > 0
+
+    await poll(has_failed)
+    server.clock.ahead = LEASE_LIFETIME + timedelta(seconds=1)
+    await wait_until(tenant.reader, job, "done")
+
+
+async def test_two_processes_run_a_job_once(server: Server, tenant: Tenant, paused: PausedQuestions) -> None:
+    paused.may_continue.set()
+    async with second_process(server) as second:
+        client = second.client_of(tenant.users[Role.READER])
+        jobs = [await queue(each, build_url(tenant)) for each in (client, tenant.reader) for _ in range(4)]
+        for job in jobs:
+            await wait_until(tenant.reader, job, "done")
+    assert paused.started == len(jobs)
+
+
+async def test_a_job_of_another_process_is_cancelled(server: Server, tenant: Tenant, paused: PausedQuestions) -> None:
+    await server.services.job_runner.close()
+    try:
+        async with second_process(server):
+            job = await queue(tenant.reader, build_url(tenant))
+            await paused.wait_for(started=1)
+            assert (await tenant.reader.delete(f"/jobs/{job['_id']}")).status_code == 204
+            await paused.wait_for(cancelled=1)
+    finally:
+        server.services.job_runner.start()
+    assert (await read(tenant.reader, job))["state"] == "cancelled"
