@@ -15,6 +15,7 @@ LAYERS = (  # from the top: a module imports its own part, or parts of lower lay
     ("bench", "demo"),
     ("app",),
     ("api", "store_schema"),
+    ("backup",),
     ("analytics", "ingest"),
     ("applications", "areas", "campaigns", "equipments", "pois", "sites", "studies", "views", "jobs"),
     ("engine", "http", "tables", "auth"),

@@ -6,6 +6,7 @@ therefore refuses to work with a store whose fingerprint is not that of its secr
 
 import hmac
 import secrets
+from collections.abc import Mapping
 
 from okube_api.auth.secret import BadSecret
 from okube_api.store.conditions import equal
@@ -39,13 +40,19 @@ async def check_secret(store: Store, secret: bytes) -> bool:
     stored = await store.get(FINGERPRINTS, equal("_id", _ID))
     if stored is None:
         return False
-    if not hmac.compare_digest(stored["fingerprint"], _compute_fingerprint(secret, bytes.fromhex(stored["salt"]))):
+    if not is_fingerprint_of(stored, secret):
         raise BadSecret(
             "The secret key is not the one that this store was created with. With another key, known people would be "
             "counted twice and could not be erased. Set OKUBE_SECRET_KEY to the earlier key; for an embedded store "
             "without that variable, restore the file secret.key next to the database file from a backup."
         )
     return True
+
+
+def is_fingerprint_of(fingerprint: Mapping[str, str], secret: bytes) -> bool:
+    """Return whether a fingerprint (`salt`, `fingerprint`) is that of a secret."""
+    computed = _compute_fingerprint(secret, bytes.fromhex(fingerprint["salt"]))
+    return hmac.compare_digest(fingerprint["fingerprint"], computed)
 
 
 def _compute_fingerprint(secret: bytes, salt: bytes) -> str:

@@ -111,6 +111,16 @@ class Store(Protocol):
         The store need not be started.  Raise StoreLocked, StoreDamaged or Unavailable when it cannot be opened at all.
         """
 
+    def open_snapshot(self) -> "AbstractAsyncContextManager[StoreSnapshot]":
+        """Open a view of the whole store, for a backup."""
+
+    def restoring(self) -> "AbstractAsyncContextManager[Store]":
+        """Yield an empty, started store, whose content replaces that of this store when the context ends.
+
+        This store must not be started, and no other process may use it.  After an error the store is as before, or
+        empty; after a kill it is as before, or refuses to start.
+        """
+
     async def ping(self) -> None:
         """Return when the database answers.  Raise Unavailable when it does not within 2 s."""
 
@@ -236,6 +246,26 @@ class Store(Protocol):
 
         count: how much to add; the caller has all numbers up to the value that nobody had before.
         """
+
+
+class StoreSnapshot(Store, Protocol):
+    """A store that can only be read, whose rows do not change.
+
+    On an exclusive store, documents and rows are those of one instant.  On others, documents are read as they are, and
+    rows are those of `pin_rows`.
+    """
+
+    async def pin_rows(self) -> None:
+        """Let rows be those that are current now."""
+
+    async def verify_rows(self) -> None:
+        """Raise Unavailable when rows that were pinned have been deleted."""
+
+    def stream_identifiers(self) -> AsyncIterator[tuple[str, str, list[bytes]]]:
+        """Yield (application, kind, identifiers in the order of their numbers, from 0), in blocks of bounded size."""
+
+    async def list_counters(self) -> list[tuple[str, str, int]]:
+        """Return (application, name, last value) of every counter."""
 
 
 class Workbench(Protocol):

@@ -1,6 +1,7 @@
 """The embedded store: one DuckDB file, one process."""
 
 import asyncio
+import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
@@ -24,8 +25,8 @@ from okube_api.store.duckdb.rows import DuckReader, create_table
 from okube_api.store.duckdb.snapshots import Snapshot, Snapshots
 from okube_api.store.duckdb.sql import Sql
 from okube_api.store.duckdb.upkeep import FileUpkeep
-from okube_api.store.errors import StoreTooNew
-from okube_api.store.protocol import Change
+from okube_api.store.errors import StoreFull, StoreTooNew, Unavailable
+from okube_api.store.protocol import Change, Store, StoreSnapshot
 from okube_api.store.schema import BY_ID, Collection, Schema, SortKey, Table
 from okube_api.store.values import Json
 
@@ -85,6 +86,34 @@ class DuckStore:
         checks = check_file(self._database.path, self._memory_limit, self._threads)
         while (result := await asyncio.to_thread(next, checks, None)) is not None:
             yield result
+
+    @asynccontextmanager
+    async def open_snapshot(self) -> "AsyncIterator[StoreSnapshot]":
+        """Begin a transaction, and yield a view of the store in it."""
+        from okube_api.store.duckdb.frozen_store import open_frozen_store  # noqa: PLC0415 - it extends the class here
+
+        async with open_frozen_store(self._database, self._collections) as frozen:
+            yield frozen
+
+    @asynccontextmanager
+    async def restoring(self) -> "AsyncIterator[Store]":
+        """Yield an empty store in a file of its own, which replaces that of this store at the end."""
+        path = self._database.path
+        draft = path.with_name(f"{path.name}.restoring")
+        if _has_log(path):
+            raise Unavailable(f"{path}.wal is still there: stop the server that uses {path}, and start it once more")
+        _delete_file(draft)
+        store = DuckStore(draft, self._schema, memory_limit=self._memory_limit, threads=self._threads)
+        try:
+            await store.start()
+            yield store
+            await store.close()
+            if _has_log(draft):
+                raise StoreFull("The restored data could not be written completely. Is the disk full?")
+            await asyncio.to_thread(_replace_file, draft, path)
+        finally:
+            await store.close()
+            _delete_file(draft)
 
     def _migrate(self, cursor: Cursor) -> None:
         cursor.execute("BEGIN TRANSACTION")
@@ -285,6 +314,26 @@ class DuckStore:
             return await self._database.write(
                 lambda cursor: numbers.increment_counter(cursor, application, counter, count)
             )
+
+
+def _has_log(path: Path) -> bool:
+    return Path(f"{path}.wal").exists()
+
+
+def _replace_file(draft: Path, path: Path) -> None:
+    """Rename a file, durably."""
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _delete_file(path: Path) -> None:
+    """Delete the files of a store that is not open, if they exist."""
+    for suffix in ("", ".wal", ".reserve"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def _fetch_rows(statement: Sql, cursor: Cursor) -> ResultRows:

@@ -25,6 +25,7 @@ from okube_api.store.columnar.row_filter import match_keys
 from okube_api.store.errors import Conflict, StoreError, UnsupportedByStore
 from okube_api.store.mongo.blocks import count_by_part, pack_rows
 from okube_api.store.mongo.errors import READ_S, WRITE_S, time_limit
+from okube_api.store.mongo.holds import find_held_since
 from okube_api.store.mongo.manifests import (
     ADDED,
     SUPERSEDED,
@@ -460,11 +461,12 @@ async def collect_row_garbage(
     if not records:
         return
     now = await read_server_time(database)
+    kept_since = min(now - grace, await find_held_since(database, now))
     for record in records:
         updated_at: datetime = record["at"]
         if record["state"] == "open" and updated_at < now - _LEASE:
             await resolve_change(database, manifests, record, tables)
-        elif record["state"] == "committed" and updated_at < now - grace:
+        elif record["state"] == "committed" and updated_at < kept_since:
             await _delete_rows(database, record["application"], record.get("drops", ()))
             await _collect_patches(database, record["application"], record.get("drops", ()))
             await _delete_record(database, manifests, record["_id"], record.get("old_manifests", ()))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import anyio
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
@@ -16,17 +17,25 @@ from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.conditions import Condition
 from okube_api.store.errors import StoreError
 from okube_api.store.mongo.changes import begin_change, collect_row_garbage
-from okube_api.store.mongo.database_check import check_database, migrate_version
+from okube_api.store.mongo.database_check import (
+    SCHEMA_VERSION,
+    check_database,
+    mark_restoring,
+    migrate_version,
+    refuse_restoring,
+    unmark_restoring,
+)
 from okube_api.store.mongo.database_watch import DatabaseWatch, WatchedDatabase
 from okube_api.store.mongo.documents import MongoDocuments
 from okube_api.store.mongo.errors import READ_S, time_limit
+from okube_api.store.mongo.holds import hold_rows
 from okube_api.store.mongo.indexes import create_index, drop_index
 from okube_api.store.mongo.manifests import ADDED, SUPERSEDED, ManifestRepository
 from okube_api.store.mongo.numbers import NumberRegistry
 from okube_api.store.mongo.revisions import Revisions
 from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.staging import BEFORE, await_recovery, collect_garbage, recover_writes
-from okube_api.store.protocol import Change
+from okube_api.store.protocol import Change, Store, StoreSnapshot
 from okube_api.store.schema import BY_ID, Collection, Schema, SortKey, Table
 from okube_api.store.values import Json
 
@@ -81,12 +90,14 @@ class MongoStore:
         self._manifests, self._numbers = ManifestRepository(self._database), NumberRegistry(self._database)
         self._change_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._maintenance: asyncio.Task[None] | None = None
-        self._closing = False
+        self._closing = self._is_restoring = False
 
     async def start(self) -> None:
         """Create indexes, finish the writes of dead processes, and start the maintenance that repeats this."""
         self._watch.start()
         await self.ping()
+        if not self._is_restoring:
+            await refuse_restoring(self._database)
         await migrate_version(self._database, self._schema.version)
         for documents in self._collections.values():
             await documents.create_indexes()
@@ -171,6 +182,39 @@ class MongoStore:
     def check(self) -> AsyncIterator[TableCheck]:
         """Read every document of every collection."""
         return check_database(self._database)
+
+    @asynccontextmanager
+    async def open_snapshot(self) -> "AsyncIterator[StoreSnapshot]":
+        """Keep replaced rows, and yield a view of the store."""
+        from okube_api.store.mongo.frozen_store import FrozenMongoStore  # noqa: PLC0415 - it extends this class
+
+        async with hold_rows(self._database):
+            yield FrozenMongoStore(self)
+
+    @asynccontextmanager
+    async def restoring(self) -> "AsyncIterator[Store]":
+        """Empty the database, and yield the store; a mark makes it unusable until the context has ended.
+
+        When the context raises an error, the database is emptied again.
+        """
+        await self._drop_collections()
+        await mark_restoring(self._database)
+        self._is_restoring = True
+        try:
+            await self.start()
+            yield self
+            await unmark_restoring(self._database)
+        except BaseException:
+            with anyio.CancelScope(shield=True), suppress(StoreError, PyMongoError):
+                await self._drop_collections()
+            raise
+        finally:
+            self._is_restoring = False
+
+    async def _drop_collections(self) -> None:
+        """Drop all collections, that of the mark last."""
+        for name in sorted(await self._database.list_collection_names(), key=lambda name: name == SCHEMA_VERSION):
+            await self._database[name].drop()
 
     # -- documents
 

@@ -1,0 +1,1 @@
+"""Backups of a store: one file format for all stores, restored into either."""

@@ -1,0 +1,146 @@
+"""The file of a backup: a ZIP archive with a Parquet file for each collection and table, and a manifest at its end.
+
+The archive is only ever appended to, so that it can be sent while it is written.  Its members are not compressed, since
+Parquet is; so a member is read in place.  `docs/backup.md` describes the format.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Self
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from okube_api.store.values import Json
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_CHUNK_BYTES = 2**20
+_LOCAL_HEADER_BYTES = 30
+
+
+class BadBackup(Exception):
+    """The file is no complete backup that this version can read; the message says why."""
+
+
+class _HashedFile:
+    """A writable file that computes the SHA-256 of what is written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.digest, self.size = file, hashlib.sha256(), 0
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        """Write bytes."""
+        view = memoryview(data)
+        self.digest.update(view)
+        self.size += view.nbytes
+        self._file.write(view)
+        return view.nbytes
+
+    def flush(self) -> None:
+        """Do nothing: the archive is flushed at the end."""
+
+
+class ArchiveWriter:
+    """Writes members one after the other; `close` adds the manifest.  Calls block."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True)
+        self.members: dict[str, Json] = {}
+        self.rows = 0
+
+    async def write_blocks(
+        self, name: str, schema: pa.Schema, blocks: AsyncIterator[pa.Table], run: Callable[..., Any]
+    ) -> None:
+        """Write a Parquet file with the blocks as its row groups; `run` runs a blocking call in a thread."""
+        rows = 0
+        with self._archive.open(_make_info(name), "w", force_zip64=True) as member:
+            hashed = _HashedFile(member)
+            with pq.ParquetWriter(pa.PythonFile(hashed, "w"), schema, compression="zstd") as writer:
+                async for block in blocks:
+                    if block.num_rows:
+                        await run(writer.write_table, block.cast(schema))
+                        rows += block.num_rows
+                        self.rows += block.num_rows
+        self.members[name] = {"sha256": hashed.digest.hexdigest(), "bytes": hashed.size, "rows": rows}
+
+    def close(self, manifest: Json) -> None:
+        """Write the manifest and end the archive."""
+        content = orjson.dumps({"format": FORMAT, **manifest, "members": self.members}, option=orjson.OPT_INDENT_2)
+        self._archive.writestr(_make_info(MANIFEST), content)
+        self._archive.close()
+
+
+def _make_info(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = 0o600 << 16
+    return info
+
+
+class ArchiveReader:
+    """A backup that was read to its end and is complete."""
+
+    def __init__(self, path: Path, manifest: Json, offsets: Mapping[str, int]) -> None:
+        self.path, self.manifest, self._offsets = path, manifest, offsets
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Read the whole file and compare its checksums.  Raise BadBackup.  Blocks."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                manifest: Json = orjson.loads(archive.read(MANIFEST))
+                _check_format(path, manifest)
+                offsets = {}
+                for name, member in manifest["members"].items():
+                    offsets[name] = _find_content(path, archive.getinfo(name))
+                    _check_member(archive, name, member)
+        except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError, NotImplementedError) as error:
+            raise BadBackup(
+                f"{path} is damaged, not complete, or no backup of okube-api ({error}). Nothing was changed."
+            ) from error
+        except OSError as error:
+            raise BadBackup(f"{path} cannot be read: {error.strerror or error}.") from error
+        return cls(path, manifest, offsets)
+
+    @contextmanager
+    def open_blocks(self, name: str, rows: int) -> Iterator[Iterator[pa.Table]]:
+        """Open a member, and yield its rows in blocks of at most `rows`; none when there is no such member."""
+        if name not in self._offsets:
+            yield iter(())
+            return
+        with pa.memory_map(str(self.path)) as file:
+            file.seek(self._offsets[name])
+            content = file.read_buffer(self.manifest["members"][name]["bytes"])
+            parquet = pq.ParquetFile(pa.BufferReader(content))
+            yield (pa.Table.from_batches([batch]) for batch in parquet.iter_batches(batch_size=rows))
+
+
+def _check_format(path: Path, manifest: Json) -> None:
+    if manifest["format"] > FORMAT:
+        raise BadBackup(
+            f"{path} has format {manifest['format']}; this version of okube-api reads formats up to {FORMAT}. Install "
+            f"okube-api {manifest['version']} or later. Nothing was changed."
+        )
+
+
+def _check_member(archive: zipfile.ZipFile, name: str, member: Mapping[str, Any]) -> None:
+    digest = hashlib.sha256()
+    with archive.open(name) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    if digest.hexdigest() != member["sha256"]:
+        raise ValueError(f"wrong checksum of {name}")
+
+
+def _find_content(path: Path, info: zipfile.ZipInfo) -> int:
+    """Return the offset of a member's content, which follows a local header with names of any length."""
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        header = file.read(_LOCAL_HEADER_BYTES)
+    name_bytes, extra_bytes = (int.from_bytes(header[start : start + 2], "little") for start in (26, 28))
+    return info.header_offset + _LOCAL_HEADER_BYTES + name_bytes + extra_bytes

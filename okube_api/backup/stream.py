@@ -1,0 +1,41 @@
+"""Sends a backup while it is written.
+
+The backup goes to a file without a name, from which it is sent: a slow client delays neither the transaction of the
+backup nor the leases, and memory stays bounded.
+"""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator
+
+from okube_api.backup.dump import BackupSource, write_backup
+
+_PART_BYTES = 262_144
+_POLL_S = 0.05  # between two looks at the file that is being written
+
+
+async def stream_backup(source: BackupSource) -> AsyncIterator[bytes]:
+    """Yield the bytes of a backup.  Raise StoreError, which leaves the receiver an archive without an end."""
+    with tempfile.TemporaryFile() as written:
+        writing = asyncio.create_task(write_backup(source, written))
+        try:
+            sent = 0
+            while True:
+                is_complete = writing.done()
+                if is_complete:
+                    writing.result()
+                if part := await asyncio.to_thread(_read_at, written.fileno(), sent):
+                    sent += len(part)
+                    yield part
+                elif is_complete:
+                    return
+                else:
+                    await asyncio.wait((writing,), timeout=_POLL_S)
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+
+def _read_at(descriptor: int, offset: int) -> bytes:
+    return os.pread(descriptor, _PART_BYTES, offset)

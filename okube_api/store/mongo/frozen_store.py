@@ -1,0 +1,78 @@
+"""A view of a database with the rows of all applications as they were at one instant.
+
+Replaced rows are deleted after a grace; a hold (`holds`) delays that for as long as the view is open.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from okube_api.store.errors import Unavailable
+from okube_api.store.mongo.errors import READ_S, time_limit
+from okube_api.store.mongo.identifier_log import IDENTIFIER_BYTES
+from okube_api.store.mongo.manifests import POINTERS, ManifestPointers
+from okube_api.store.mongo.numbers import COUNTERS, NUMBERS
+from okube_api.store.mongo.rows import MongoReader
+from okube_api.store.mongo.store import MongoStore
+from okube_api.store.schema import Collection
+
+_READ_DOCUMENTS = 64
+
+
+class FrozenMongoStore(MongoStore):
+    """Implementation of `store.protocol.StoreSnapshot`: rows as of `pin_rows`, documents as they are when read."""
+
+    def __init__(self, store: MongoStore) -> None:
+        self.__dict__.update(store.__dict__)
+        self._pointers: dict[str, ManifestPointers] = {}
+
+    async def pin_rows(self) -> None:
+        """Read which rows of each application are current now."""
+        with time_limit(READ_S):
+            documents = await self._database[POINTERS].find({}).to_list(None)
+        self._pointers = {
+            document["_id"]: ManifestPointers.from_document(document["_id"], document) for document in documents
+        }
+
+    async def verify_rows(self) -> None:
+        """Raise Unavailable when the rows of an application were deleted since they were pinned."""
+        for application, pinned in self._pointers.items():
+            current = await self._manifests.load(application)
+            if pinned.tables and not current.tables:
+                raise Unavailable(f"Application {application} was deleted meanwhile. Start the backup again")
+
+    def revision(self, *collections: Collection) -> str | None:  # noqa: ARG002 - as in the protocol
+        """Return None, so that nothing is cached for the store itself."""
+        return None
+
+    @asynccontextmanager
+    async def open_reader(
+        self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
+    ) -> AsyncIterator[MongoReader]:
+        """Open a reader of the rows that were current at `pin_rows`."""
+        pointers = self._pointers.get(application) or ManifestPointers.from_document(application, {})
+        yield MongoReader(self._database, self._manifests, pointers, row_limit=row_limit, timeout_s=timeout_s)
+
+    async def stream_identifiers(self) -> AsyncIterator[tuple[str, str, list[bytes]]]:
+        """Yield (application, kind, identifiers in the order of their numbers), in blocks."""
+        cursor = self._database[NUMBERS].find({}, sort=[("_id", 1)], batch_size=_READ_DOCUMENTS)
+        try:
+            while True:
+                with time_limit(READ_S):
+                    documents = await cursor.to_list(_READ_DOCUMENTS)
+                if not documents:
+                    return
+                for document in documents:
+                    application, kind, _ = document["_id"].rsplit(" ", 2)
+                    payload = bytes(document["identifiers"])
+                    starts = range(0, len(payload), IDENTIFIER_BYTES)
+                    yield application, kind, [payload[start : start + IDENTIFIER_BYTES] for start in starts]
+        finally:
+            await cursor.close()
+
+    async def list_counters(self) -> list[tuple[str, str, int]]:
+        """Return (application, name, last value) of every counter."""
+        with time_limit(READ_S):
+            documents = await self._database[COUNTERS].find({}).to_list(None)
+        return [
+            (document["application"], document["_id"].split(" ", 1)[1], int(document["last"])) for document in documents
+        ]
