@@ -74,6 +74,7 @@ def serve(
 
 
 def demo(
+    host: Host = "127.0.0.1",
     port: Port = 8000,
     folder: Annotated[Path, typer.Option(file_okay=False, help="Folder of the data.")] = Path("okube-demo"),
     until: Annotated[
@@ -87,15 +88,19 @@ def demo(
     login is demo@okube.example; it administers the two applications of the demo. Its password is OKUBE_DEMO_PASSWORD;
     without it, a random password is chosen and printed at each start.
     """
-    from okube_api.cli.demo_file import ChangedDaysFile, fill_in_background
+    from okube_api.cli.demo_file import fill_in_background
+    from okube_api.http.listener import bind
 
     try:
-        with fill_in_background(folder, until.date() if until else None) as fill_process:
+        with (
+            bind(host, port) as bound,  # a port that is taken is found before the work
+            fill_in_background(folder, until.date() if until else None) as fill_process,
+        ):
             with _without_garbage_collection():
                 from okube_api.cli.demo_server import serve_demo
 
-            serve_demo(port, folder, fill_process)
-    except ChangedDaysFile as error:
+            serve_demo(bound, folder, fill_process)
+    except ValueError as error:  # the port is taken, or the file of the days was changed
         from okube_api.cli.runtime import fail
 
         fail(str(error))

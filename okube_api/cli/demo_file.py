@@ -75,7 +75,8 @@ def fill_in_background(folder: Path, until: date | None) -> Iterator[FillProcess
             yield None
             return
     command = [sys.executable, "-m", "okube_api.cli.fill_demo", str(folder), last.isoformat()]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603 - this package
+    # A process group of its own: Ctrl-C in a terminal interrupts this process only, which then terminates the other.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0) as process:  # noqa: S603 - this package
         try:
             yield process
         finally:

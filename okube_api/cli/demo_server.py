@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from okube_api.store.protocol import Store
 _EARLIER_FOLDER = Path("okube-data")
 
 
-def serve_demo(port: int, folder: Path, fill_process: FillProcess | None) -> None:
+def serve_demo(bound: socket.socket, folder: Path, fill_process: FillProcess | None) -> None:
     """Wait for the process that fills the file, if any, then serve the file."""
     own_password = os.environ.get("OKUBE_DEMO_PASSWORD")
     password = own_password or secrets.token_urlsafe(12)
@@ -34,10 +35,10 @@ def serve_demo(port: int, folder: Path, fill_process: FillProcess | None) -> Non
         )
     if fill_process is not None and fill_process.wait():
         raise typer.Exit(1)  # the process has printed the reason
-    run_command(_serve(port, folder, password, is_public=not own_password))
+    run_command(_serve(bound, folder, password, is_public=not own_password))
 
 
-async def _serve(port: int, folder: Path, password: str, *, is_public: bool) -> None:
+async def _serve(bound: socket.socket, folder: Path, password: str, *, is_public: bool) -> None:
     """Serve the file of a folder.
 
     is_public: whether `/docs` shows the password: one that was chosen for this start, not one of the environment.
@@ -56,4 +57,4 @@ async def _serve(port: int, folder: Path, password: str, *, is_public: bool) -> 
         print_welcome(url, password, folder, days.last if days else compute_last_day())
 
     shown_password = password if is_public else None
-    await run_server(settings, "127.0.0.1", port, announce, set_password, demo_password=shown_password)
+    await run_server(settings, bound, announce, set_password, demo_password=shown_password)

@@ -158,7 +158,8 @@ def main() -> None:
     folder, until = Path(sys.argv[1]), date.fromisoformat(sys.argv[2])
     days = read_days(folder) if (folder / FILE).exists() else None
     try:
-        run_command(fill_folder(folder, until) if days is None else add_days_to_folder(folder, days, until))
+        work = fill_folder(folder, until) if days is None else add_days_to_folder(folder, days, until)
+        run_command(work, warns_of_variables=False)
     except (typer.Exit, KeyboardInterrupt):
         sys.exit(1)
 

@@ -1,8 +1,10 @@
 """Helpers of all commands: output, errors, access to the store or to a running server."""
 
 import asyncio
+import errno
+import os
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,7 +17,7 @@ from okube_api.auth.secret import BadSecret, load_secret_key
 from okube_api.auth.secret_fingerprint import claim_store
 from okube_api.cli.remote import RemoteError, RemoteServer
 from okube_api.clock import utc_now
-from okube_api.errors import Refusal
+from okube_api.errors import Refusal, format_suggestion
 from okube_api.http.listener import new_event_loop
 from okube_api.settings import Settings
 from okube_api.store import open_store
@@ -25,6 +27,12 @@ from okube_api.store_schema import SCHEMA
 
 if TYPE_CHECKING:
     from okube_api.api.container import Services
+
+_OTHER_VARIABLES = ("OKUBE_TOKEN", "OKUBE_DEMO_PASSWORD")
+"""Variables that are no settings of the server."""
+
+_TEST_PREFIX = "OKUBE_TEST_"
+_warned: set[str] = set()
 
 console = Console(stderr=True, highlight=False)
 
@@ -40,13 +48,22 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def run_command(work: Coroutine[Any, Any, None]) -> None:
-    """Run the coroutine of a command; print expected errors as one sentence, without a traceback, and exit with 1."""
+def run_command(work: Coroutine[Any, Any, None], *, warns_of_variables: bool = True) -> None:
+    """Run the coroutine of a command; print expected errors as one sentence, without a traceback, and exit with 1.
+
+    After Ctrl-C the coroutine is cancelled, and what it had not completed is undone; the status is then 130.
+    warns_of_variables: whether unknown `OKUBE_` variables are named; not in a process that a command starts.
+    """
+    if warns_of_variables:
+        warn_of_unknown_variables(os.environ)
     if not structlog.is_configured():  # by the server; the default is the standard output, which has the figures
         structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(work)
+    except KeyboardInterrupt:
+        console.print("okube-api: interrupted.")
+        raise typer.Exit(130) from None
     except ValidationError as error:  # of the settings
         fail("; ".join(f"OKUBE_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()))
     except Unavailable as error:
@@ -55,6 +72,38 @@ def run_command(work: Coroutine[Any, Any, None]) -> None:
         fail(" ".join([error.detail, *(fault.message for fault in error.faults if fault.message != error.detail)]))
     except (BadSecret, StoreError, RemoteError, ValueError) as error:
         fail(str(error))
+    except BrokenPipeError:  # the reader of the output has ended; `cli.main` ends the process without a message
+        raise
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        fail(describe_os_error(error))
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return a sentence on an error of the operating system, with the file, and what would work if that is clear."""
+    place = f"'{error.filename}': " if error.filename is not None else ""
+    advice = {
+        errno.EEXIST: " Choose another file in OKUBE_STORE_URL.",
+        errno.ENOTDIR: " Choose another file in OKUBE_STORE_URL.",
+        errno.EACCES: " Choose another folder (OKUBE_STORE_URL or --folder), or change its permissions.",
+        errno.EPERM: " Choose another folder (OKUBE_STORE_URL or --folder), or change its permissions.",
+        errno.EROFS: " Choose another folder (OKUBE_STORE_URL or --folder).",
+        errno.ENOSPC: " Free some space, then run the command again.",
+    }
+    return f"{place}{error.strerror}.{advice.get(error.errno or 0, '')}"
+
+
+def warn_of_unknown_variables(environment: Mapping[str, str]) -> None:
+    """Warn once of each `OKUBE_` variable that no command reads, with the most similar name of one that is read."""
+    known = [f"OKUBE_{name.upper()}" for name in Settings.model_fields]
+    known += _OTHER_VARIABLES
+    for name in sorted(environment):
+        if not name.startswith("OKUBE_") or name in known or name.startswith(_TEST_PREFIX) or name in _warned:
+            continue
+        _warned.add(name)
+        suggestion = format_suggestion(name, known) or " docs/settings.md lists the variables."
+        console.print(f"okube-api: warning: {name} is unknown and ignored.{suggestion}", markup=False, soft_wrap=True)
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from okube_api.cli.runtime import build_store, echo, run_command
 from okube_api.cli.workers import WorkerPool
 from okube_api.clock import utc_now
 from okube_api.http.connection import ConnectionLimits, allow_connections, build_protocol
-from okube_api.http.listener import listen
+from okube_api.http.listener import bind, listen
 from okube_api.http.metrics import create_metrics_folder
 from okube_api.http.middleware.access_log import configure_logging
 from okube_api.kit.demo_names import LOGIN
@@ -149,13 +149,13 @@ async def _serve(host: str, port: int) -> None:
         if token is not None:
             _print_setup_link(url, token)
 
-    await run_server(settings, host, port, announce, prepare)
+    with bind(host, port) as bound:  # a port that is taken is found before the work
+        await run_server(settings, bound, announce, prepare)
 
 
 async def run_server(
     settings: Settings,
-    host: str,
-    port: int,
+    bound: socket.socket,
     announce: Callable[[str], None],
     around_serving: AroundServing | None = None,
     *,
@@ -166,6 +166,7 @@ async def run_server(
     The store is opened before the server starts, so that a locked file or a store of a newer version is a plain error
     message.
 
+    bound: the socket of the address, which does not listen yet.
     announce: called with the address of the server once it answers.
     around_serving: returns the context, of the started store, in which the server runs; it is not used when the
     database does not answer yet.
@@ -176,18 +177,18 @@ async def run_server(
         async with nullcontext() if store is None or around_serving is None else around_serving(store):
             app = create_app(settings, store=store)
             app.state.demo_password = demo_password
-            await _listen(app, settings, host, port, announce)
+            await _listen(app, settings, bound, announce)
     finally:
         if store is not None:
             await store.close()
 
 
-async def _listen(app: FastAPI, settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
+async def _listen(app: FastAPI, settings: Settings, bound: socket.socket, announce: Callable[[str], None]) -> None:
     configure_logging(settings.log_level)
+    host, port = bound.getsockname()[:2]
     server = AnnouncingServer(uvicorn.Config(app, **build_server_options(host, port, settings)))
-    with listen(host, port) as listening:
-        server.announce = lambda: announce(_build_url(host, listening.getsockname()[1], settings))
-        await server.serve([listening])
+    server.announce = lambda: announce(_build_url(host, port, settings))
+    await server.serve([bound])
     refusal: StoreError | BadSecret | None = getattr(app.state, "refusal", None)
     if refusal is not None:
         raise refusal

@@ -1,7 +1,10 @@
 """The socket and the event loop of a server."""
 
 import asyncio
+import os
 import socket
+
+_BACKLOG = 2048
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -18,12 +21,37 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raise ValueError when the address cannot be used; uvicorn would end the process instead.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = bind(host, port)
     try:
-        listening = socket.create_server((host, port), family=family, backlog=2048)
+        listening.listen(_BACKLOG)
     except OSError as error:
-        raise ValueError(f"cannot listen on {host} port {port}: {error.strerror}. Try another --port.") from None
-    # Connections inherit the option. Without it, the second packet of an answer waits 40 ms for the acknowledgement of
-    # the first.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening.close()
+        raise _cannot_listen(host, port, error) from None
     return listening
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket of an address that does not listen yet: connections are refused until it does.
+
+    With it, a command finds out that a port is taken before its work.
+    Raise ValueError when the address cannot be used.
+    """
+    is_ipv6 = ":" in host
+    bound = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # elsewhere, the option allows to take a port that is in use
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_ipv6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((host, port))
+        # Connections inherit the option. Without it, the second packet of an answer waits 40 ms for the acknowledgement
+        # of the first.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError as error:
+        bound.close()
+        raise _cannot_listen(host, port, error) from None
+    return bound
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> ValueError:
+    return ValueError(f"Cannot listen on {host} port {port}: {error.strerror}. Try another --port.")

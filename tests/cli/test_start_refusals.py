@@ -1,12 +1,20 @@
 """A store that cannot be used ends `serve` with one sentence and status 1."""
 
+import asyncio
+import errno
+import os
+import signal
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import typer
 from okube_api import app as application
+from okube_api.cli import runtime
+from okube_api.cli.runtime import run_command
+from okube_api.http.listener import listen
 from okube_api.store.errors import StoreTooNew, Unavailable
 from okube_api.store.mongo.database_check import SCHEMA_VERSION
 from okube_api.store.mongo.store import MongoStore
@@ -48,6 +56,72 @@ def test_invalid_url_is_refused(work_folder: Path, monkeypatch: pytest.MonkeyPat
     assert result.exit_code == 1
     assert "URL" in result.output
     assert "Traceback" not in result.output
+
+
+def test_port_that_is_taken_is_found_before_the_work(work_folder: Path) -> None:
+    with listen("127.0.0.1", 0) as listening:
+        port = str(listening.getsockname()[1])
+        for command in ("serve", "demo"):
+            result = run_cli(command, "--port", port)
+            assert result.exit_code == 1
+            assert (
+                f"Cannot listen on 127.0.0.1 port {port}: Address already in use. Try another --port." in result.output
+            )
+    assert list(work_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [("serve", "--port", "0"), ("rebuild", "acme"), ("check",)])
+def test_folder_that_cannot_be_used_is_named(
+    work_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    (work_folder / "file").write_text("not a folder")
+    monkeypatch.setenv("OKUBE_STORE_URL", "duckdb:file/okube.duckdb")
+    result = run_cli(*arguments)
+    assert result.exit_code == 1
+    assert "'file" in result.output
+    assert "file/okube.duckdb" in result.output or "OKUBE_STORE_URL" in result.output
+    assert isinstance(result.exception, SystemExit), result.exception
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EACCES, "'data': Permission denied. Choose another folder (OKUBE_STORE_URL or --folder), or"),
+        (errno.EROFS, "'data': Read-only file system. Choose another folder"),
+        (errno.ENOSPC, "'data': No space left on device. Free some space"),
+    ],
+)
+def test_errors_of_the_operating_system_are_one_sentence(
+    capsys: pytest.CaptureFixture[str], work_folder: Path, number: int, message: str
+) -> None:
+    async def work() -> None:
+        raise OSError(number, os.strerror(number), "data")
+
+    with pytest.raises(typer.Exit) as ending:
+        run_command(work())
+    assert ending.value.exit_code == 1
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_misspelt_variable_is_warned_of_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "_warned", set())
+    for _ in range(2):
+        runtime.warn_of_unknown_variables({"OKUBE_STORE_URI": "x", "OKUBE_TOKEN": "x", "OKUBE_LOG_LEVEL": "info"})
+    message = "okube-api: warning: OKUBE_STORE_URI is unknown and ignored. Did you mean 'OKUBE_STORE_URL'?"
+    assert capsys.readouterr().err.splitlines() == [message]
+
+
+def test_interrupted_command_ends_with_status_130(capsys: pytest.CaptureFixture[str], work_folder: Path) -> None:
+    async def work() -> None:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(60)
+
+    with pytest.raises(typer.Exit) as ending:
+        run_command(work())
+    assert ending.value.exit_code == 130
+    assert capsys.readouterr().err == "okube-api: interrupted.\n"
 
 
 def test_newer_database_that_answers_later_ends_the_server(work_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

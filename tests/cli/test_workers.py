@@ -128,7 +128,7 @@ def test_taken_port_is_refused_before_any_work(database: str) -> None:
         port = taken.getsockname()[1]
         result = run_cli("serve", "--workers", "2", "--port", str(port))
     assert result.exit_code == 1
-    assert f"cannot listen on 127.0.0.1 port {port}" in result.output
+    assert f"Cannot listen on 127.0.0.1 port {port}" in result.output
 
 
 @pytest.mark.slow
