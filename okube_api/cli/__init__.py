@@ -1,11 +1,12 @@
 """The command line: serve, demo, user, ingest, rebuild, evaluate-stays, check, openapi, bench."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from okube_api import CONTRACT_VERSION, __version__
 from okube_api.cli.commands import bench, check, demo, evaluate_stays, ingest, openapi, rebuild, serve, users
 
 cli = typer.Typer(
@@ -14,10 +15,30 @@ cli = typer.Typer(
     "Settings are read from OKUBE_* environment variables; docs/settings.md lists them. OKUBE_STORE_URL names the "
     "store (default: duckdb:./okube-data/okube.duckdb).",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
+        typer.echo(f"okube-api {__version__} (version {CONTRACT_VERSION} of the API)")
+        raise typer.Exit
+
+
+@cli.callback()
+def read_general_options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the versions of the package and of the API.",
+        ),
+    ] = False,
+) -> None:
+    """Read the options that stand before the command."""
 
 
 class _BracketOptions(TyperCommand):

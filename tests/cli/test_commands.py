@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 import typer
+from okube_api import CONTRACT_VERSION, __version__
 from okube_api.auth.keys import KEYS
 from okube_api.auth.repository import User
 from okube_api.cli.runtime import open_services, run_command
@@ -58,6 +59,17 @@ def test_check_reads_the_store(work_folder: Path) -> None:
         assert damaged.exit_code == 1
         assert "is damaged at its header. Restore the latest backup of the file." in damaged.output
         assert "Traceback" not in damaged.output
+
+
+def test_version_names_package_and_contract() -> None:
+    output = run_cli("--version").stdout
+    assert output == f"okube-api {__version__} (version {CONTRACT_VERSION} of the API)\n"
+
+
+def test_help_is_that_of_the_program_and_offers_completion() -> None:
+    output = run_cli("--help").output
+    assert "Drive-to-store analytics" in output
+    assert "--install-completion" in output
 
 
 def test_openapi_prints_the_document() -> None:
