@@ -100,6 +100,9 @@ def demo(
                 from okube_api.cli.demo_server import serve_demo
 
             serve_demo(bound, folder, fill_process)
+    except KeyboardInterrupt:
+        typer.echo("okube-api: interrupted.", err=True)
+        raise typer.Exit(130) from None
     except ValueError as error:  # the port is taken, or the file of the days was changed
         from okube_api.cli.runtime import fail
 

@@ -20,7 +20,7 @@ from okube_api.clock import utc_now
 from okube_api.errors import Refusal, format_suggestion
 from okube_api.http.listener import new_event_loop
 from okube_api.settings import Settings
-from okube_api.store import open_store
+from okube_api.store import EMBEDDED_SCHEME, open_store
 from okube_api.store.errors import StoreError, Unavailable
 from okube_api.store.protocol import Store
 from okube_api.store_schema import SCHEMA
@@ -67,7 +67,8 @@ def run_command(work: Coroutine[Any, Any, None], *, warns_of_variables: bool = T
     except ValidationError as error:  # of the settings
         fail("; ".join(f"OKUBE_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()))
     except Unavailable as error:
-        fail(f"{error}. Is the database of OKUBE_STORE_URL running?")
+        is_embedded = os.environ.get("OKUBE_STORE_URL", EMBEDDED_SCHEME).startswith(EMBEDDED_SCHEME)
+        fail(str(error) if is_embedded else f"{error}. Is the database of OKUBE_STORE_URL running?")
     except Refusal as error:
         fail(" ".join([error.detail, *(fault.message for fault in error.faults if fault.message != error.detail)]))
     except (BadSecret, StoreError, RemoteError, ValueError) as error:
