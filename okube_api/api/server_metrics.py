@@ -18,6 +18,7 @@ from okube_api import CONTRACT_VERSION, __version__
 from okube_api.api.container import Services
 from okube_api.http.metrics import list_workers
 from okube_api.ingest.batches import BATCHES, State
+from okube_api.jobs.repository import JOBS, JobState
 from okube_api.store import EMBEDDED_SCHEME
 from okube_api.store.conditions import equal
 from okube_api.store.errors import StoreError
@@ -66,7 +67,10 @@ class StoreFigures:
         return self.counts, self.sizes
 
 
-_COUNTED: tuple[tuple[str, Collection, Sequence[str]], ...] = (("batches", BATCHES, tuple(State)),)
+_COUNTED: tuple[tuple[str, Collection, Sequence[str]], ...] = (
+    ("batches", BATCHES, tuple(State)),
+    ("jobs", JOBS, tuple(JobState)),
+)
 
 
 async def measure_server(services: Services, figures: StoreFigures) -> ServerMetrics:
