@@ -28,6 +28,7 @@ from okube_api.api.routes import (
     applications,
     areas,
     auth,
+    backup,
     campaigns,
     equipments,
     events,
@@ -45,6 +46,7 @@ from okube_api.api.routes import (
 from okube_api.api.server_metrics import StoreFigures
 from okube_api.auth.secret import BadSecret, load_secret_key
 from okube_api.auth.secret_fingerprint import claim_store
+from okube_api.backup.stream import BackupSlot
 from okube_api.clock import Clock, utc_now
 from okube_api.errors import Refusal
 from okube_api.http.metrics import Metrics
@@ -77,6 +79,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     pois.router,
     campaigns.router,
     levers.router,
+    backup.router,
     studies.router,
     views.router,
     analytics.router,
@@ -120,6 +123,7 @@ def create_app(
     )
     app.state.metrics, app.state.store_figures = Metrics(), StoreFigures()
     app.state.body_limiter = CapacityLimiter(1)
+    app.state.backup_slot = BackupSlot(SCHEMA)
     if settings.explorer:  # before the routes of the API, which have some of its paths
         app.router.routes.extend(build_explorer_routes(explorer_folder))
     for router in ROUTERS:  # not `include_router`, which costs every request a second look-up

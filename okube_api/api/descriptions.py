@@ -36,6 +36,7 @@ TAGS = [
     {"name": "studies", "description": "Groups of sites and points of interest that are analysed together."},
     {"name": "views", "description": "Pages of the explorer, saved by name: own ones and shared ones."},
     {"name": "analytics", "description": "Questions about KPIs in a period."},
+    {"name": "administration", "description": "The whole server, for platform administrators."},
     {"name": "jobs", "description": "Questions that are answered in the background, and their results."},
     {"name": "ingest", "description": "Events, ingested in batches."},
     {"name": "service", "description": "Health, metrics and this documentation."},

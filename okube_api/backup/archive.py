@@ -13,7 +13,6 @@ from typing import IO, Any, Self
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from okube_api.store.values import Json
 
@@ -58,6 +57,8 @@ class ArchiveWriter:
         self, name: str, schema: pa.Schema, blocks: AsyncIterator[pa.Table], run: Callable[..., Any]
     ) -> None:
         """Write a Parquet file with the blocks as its row groups; `run` runs a blocking call in a thread."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - only backups need it
+
         rows = 0
         with self._archive.open(_make_info(name), "w", force_zip64=True) as member:
             hashed = _HashedFile(member)
@@ -110,6 +111,8 @@ class ArchiveReader:
     @contextmanager
     def open_blocks(self, name: str, rows: int) -> Iterator[Iterator[pa.Table]]:
         """Open a member, and yield its rows in blocks of at most `rows`; none when there is no such member."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - only backups need it
+
         if name not in self._offsets:
             yield iter(())
             return

@@ -22,9 +22,8 @@ from okube_api.auth.secret_fingerprint import FINGERPRINTS
 from okube_api.backup.archive import ArchiveWriter
 from okube_api.backup.figures import compute_figures
 from okube_api.clock import Clock, stamp, utc_now
-from okube_api.http.rate_limits import RATES
 from okube_api.ingest.batches import BATCHES, REJECTED
-from okube_api.ingest.leases import LEASES, ApplicationLeases
+from okube_api.ingest.leases import ApplicationLeases
 from okube_api.jobs.results import JOB_RESULTS
 from okube_api.settings import Settings
 from okube_api.sites.thumbnails import THUMBNAILS
@@ -40,8 +39,8 @@ NUMBER_SCHEMA = pa.schema([("application", pa.string()), ("kind", pa.string()), 
 COUNTER_SCHEMA = pa.schema([("application", pa.string()), ("name", pa.string()), ("last", pa.int64())])
 NUMBERS, COUNTERS = "numbers.parquet", "counters.parquet"
 
-LEFT_OUT = (LEASES, RATES)
-"""Collections that are of use to running processes only."""
+LEFT_OUT = ("leases", "rates")
+"""Names of the collections that are of use to running processes only."""
 _LARGE = (REJECTED, THUMBNAILS, JOB_RESULTS)
 """Collections with large documents, which nothing else depends on."""
 
@@ -131,9 +130,9 @@ class _Dump:
         """Keep others from publishing batches and rebuilding facts, where a transaction does not hide it."""
         if self._source.store.is_exclusive:
             return
-        held = ApplicationLeases(self._source.store, utc_now, is_shared=True)
+        application_leases = ApplicationLeases(self._source.store, utc_now, is_shared=True)
         for application in await self._source.store.find(APPLICATIONS, EVERYTHING, fields=()):
-            await leases.enter_async_context(held.hold(application["_id"]))
+            await leases.enter_async_context(application_leases.hold(application["_id"]))
 
     async def _write_documents(self, snapshot: StoreSnapshot) -> None:
         """Write the documents of all collections but the large ones; batches first.
@@ -141,12 +140,12 @@ class _Dump:
         A batch that is stored as complete has all its rows, so its document must be read before the rows are pinned.
         """
         first = [BATCHES, APPLICATIONS]
-        others = [
+        later = [
             collection
             for collection in self._source.schema.collections
-            if collection not in (*first, *_LARGE, *LEFT_OUT)
+            if collection not in (*first, *_LARGE) and collection.name not in LEFT_OUT
         ]
-        for collection in (*first, *others):
+        for collection in (*first, *later):
             await self._write_collection(snapshot, collection)
 
     async def _write_collection(self, snapshot: StoreSnapshot, collection: Collection) -> None:

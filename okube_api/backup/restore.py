@@ -96,7 +96,7 @@ class _Restore:
         await self._restore_numbers()
         for table in self._schema.tables:
             await self._restore_table(table)
-        left_out = {*(collection.name for collection in LEFT_OUT)}
+        left_out = set(LEFT_OUT)
         if not with_secret:
             left_out.add(FINGERPRINTS.name)
         if self._archive.manifest["rebuildFacts"]:

@@ -8,8 +8,10 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 from okube_api.backup.dump import BackupSource, write_backup
+from okube_api.store.schema import Schema
 
 _PART_BYTES = 262_144
 _POLL_S = 0.05  # between two looks at the file that is being written
@@ -39,3 +41,14 @@ async def stream_backup(source: BackupSource) -> AsyncIterator[bytes]:
 
 def _read_at(descriptor: int, offset: int) -> bytes:
     return os.pread(descriptor, _PART_BYTES, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSlot:
+    """The one backup that a process makes at a time: `lock` is held while it is sent.
+
+    schema: that of the store.
+    """
+
+    schema: Schema
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -1,4 +1,4 @@
-"""The command line: serve, demo, user, ingest, rebuild, evaluate-stays, check, openapi, bench."""
+"""The command line: serve, demo, user, ingest, rebuild, evaluate-stays, check, backup, restore, openapi, bench."""
 
 import re
 from typing import Annotated, Any
@@ -7,7 +7,19 @@ import typer
 from typer.core import TyperCommand
 
 from okube_api import CONTRACT_VERSION, __version__
-from okube_api.cli.commands import bench, check, demo, evaluate_stays, ingest, openapi, rebuild, serve, users
+from okube_api.cli.commands import (
+    backup,
+    bench,
+    check,
+    demo,
+    evaluate_stays,
+    ingest,
+    openapi,
+    rebuild,
+    restore,
+    serve,
+    users,
+)
 
 cli = typer.Typer(
     name="okube-api",
@@ -48,7 +60,7 @@ class _BracketOptions(TyperCommand):
         return super().parse_args(ctx, [re.sub(r"^(--\w+)\[(\w+)\]=", r"\1=\2=", text) for text in args])
 
 
-for command in (serve, demo, ingest, rebuild, evaluate_stays, check, openapi, bench):
+for command in (serve, demo, ingest, rebuild, evaluate_stays, check, backup, restore, openapi, bench):
     cli.command(cls=_BracketOptions if command in (ingest, evaluate_stays) else None)(command)
 cli.add_typer(users, name="user")
 

@@ -295,6 +295,43 @@ def check() -> None:
     run()
 
 
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", dir_okay=False, help="New file for the backup.")],
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Back up the whole store to a file that restores into either kind of store.
+
+    With --url, a running server sends the backup; the token is that of a platform administrator. Without it, stop the
+    server first if its store is embedded. The file is readable by you only, since it has personal data.
+    """
+    from okube_api.cli.backup import backup as run
+
+    run(target, url, token)
+
+
+def restore(
+    path: Annotated[Path, typer.Argument(metavar="BACKUP", exists=True, dir_okay=False, help="File of a backup.")],
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Restore into a temporary store instead, and compare a figure of every KPI; needs no key."
+        ),
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Delete what the store has.")] = False,
+    other_secret: Annotated[
+        bool, typer.Option("--other-secret", help="Restore without the secret key of the store that was backed up.")
+    ] = False,
+) -> None:
+    """Restore a backup into the empty store that OKUBE_STORE_URL names: all of it or nothing.
+
+    Stop all servers of that store first. A damaged or incomplete file is refused before anything is written.
+    """
+    from okube_api.cli.backup import restore as run
+
+    run(path, verify=verify, replace=replace, other_secret=other_secret)
+
+
 def openapi() -> None:
     """Print the OpenAPI document."""
     from okube_api.cli.serve import print_openapi

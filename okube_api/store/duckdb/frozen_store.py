@@ -9,13 +9,11 @@ import pyarrow as pa
 
 from okube_api.store.conditions import Condition
 from okube_api.store.duckdb.connection import Cursor, fetch_table
-from okube_api.store.duckdb.database import Database
 from okube_api.store.duckdb.documents import DuckDocuments
 from okube_api.store.duckdb.result_cache import ResultRows
 from okube_api.store.duckdb.rows import DuckReader
 from okube_api.store.duckdb.snapshots import Snapshot
 from okube_api.store.duckdb.sql import Sql
-from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.errors import UnsupportedByStore
 from okube_api.store.schema import BY_ID, Collection, SortKey
 from okube_api.store.values import Json
@@ -25,8 +23,8 @@ _STREAM_BLOCK = 1000
 _IDENTIFIER_BLOCK = 100_000
 
 
-class FrozenDuckStore(DuckStore):
-    """Implementation of `store.protocol.StoreSnapshot`: reads are made in one transaction, one at a time."""
+class TransactionReads:
+    """The methods of the store that read, in one transaction and one at a time."""
 
     def __init__(self, snapshot: Snapshot, collections: dict[str, DuckDocuments]) -> None:
         self._snapshot, self._collections = snapshot, collections
@@ -81,19 +79,6 @@ class FrozenDuckStore(DuckStore):
 
     async def _write(self, collection: Collection, work: Callable[[Cursor], T]) -> T:  # noqa: ARG002
         raise UnsupportedByStore(f"A snapshot cannot be written: {collection.name}.")
-
-
-@asynccontextmanager
-async def open_frozen_store(
-    database: Database, collections: dict[str, DuckDocuments]
-) -> AsyncIterator[FrozenDuckStore]:
-    """Begin a transaction and yield the store as it is now."""
-    snapshot = Snapshot(database)
-    try:
-        await snapshot.begin()
-        yield FrozenDuckStore(snapshot, collections)
-    finally:
-        await snapshot.release()
 
 
 def _read_block(

@@ -20,6 +20,7 @@ from okube_api.store.duckdb.connection import Cursor, quote
 from okube_api.store.duckdb.database import Database, create_writes_table
 from okube_api.store.duckdb.documents import DuckDocuments, nest_values
 from okube_api.store.duckdb.file_check import check_file
+from okube_api.store.duckdb.frozen_store import TransactionReads
 from okube_api.store.duckdb.result_cache import ResultCache, ResultRows
 from okube_api.store.duckdb.rows import DuckReader, create_table
 from okube_api.store.duckdb.snapshots import Snapshot, Snapshots
@@ -90,10 +91,12 @@ class DuckStore:
     @asynccontextmanager
     async def open_snapshot(self) -> "AsyncIterator[StoreSnapshot]":
         """Begin a transaction, and yield a view of the store in it."""
-        from okube_api.store.duckdb.frozen_store import open_frozen_store  # noqa: PLC0415 - it extends the class here
-
-        async with open_frozen_store(self._database, self._collections) as frozen:
-            yield frozen
+        snapshot = Snapshot(self._database)
+        try:
+            await snapshot.begin()
+            yield FrozenDuckStore(snapshot, self._collections)
+        finally:
+            await snapshot.release()
 
     @asynccontextmanager
     async def restoring(self) -> "AsyncIterator[Store]":
@@ -314,6 +317,10 @@ class DuckStore:
             return await self._database.write(
                 lambda cursor: numbers.increment_counter(cursor, application, counter, count)
             )
+
+
+class FrozenDuckStore(TransactionReads, DuckStore):
+    """Implementation of `store.protocol.StoreSnapshot`."""
 
 
 def _has_log(path: Path) -> bool:

@@ -5,25 +5,25 @@ Replaced rows are deleted after a grace; a hold (`holds`) delays that for as lon
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from okube_api.store.errors import Unavailable
 from okube_api.store.mongo.errors import READ_S, time_limit
 from okube_api.store.mongo.identifier_log import IDENTIFIER_BYTES
-from okube_api.store.mongo.manifests import POINTERS, ManifestPointers
+from okube_api.store.mongo.manifests import POINTERS, ManifestPointers, ManifestRepository
 from okube_api.store.mongo.numbers import COUNTERS, NUMBERS
 from okube_api.store.mongo.rows import MongoReader
-from okube_api.store.mongo.store import MongoStore
 from okube_api.store.schema import Collection
 
 _READ_DOCUMENTS = 64
 
 
-class FrozenMongoStore(MongoStore):
-    """Implementation of `store.protocol.StoreSnapshot`: rows as of `pin_rows`, documents as they are when read."""
+class PinnedReads:
+    """The methods of the store that read rows, numbers and counters: rows as of `pin_rows`, others as they are."""
 
-    def __init__(self, store: MongoStore) -> None:
-        self.__dict__.update(store.__dict__)
-        self._pointers: dict[str, ManifestPointers] = {}
+    _database: Any
+    _manifests: ManifestRepository
+    _pointers: dict[str, ManifestPointers]
 
     async def pin_rows(self) -> None:
         """Read which rows of each application are current now."""

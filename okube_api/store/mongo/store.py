@@ -28,6 +28,7 @@ from okube_api.store.mongo.database_check import (
 from okube_api.store.mongo.database_watch import DatabaseWatch, WatchedDatabase
 from okube_api.store.mongo.documents import MongoDocuments
 from okube_api.store.mongo.errors import READ_S, time_limit
+from okube_api.store.mongo.frozen_store import PinnedReads
 from okube_api.store.mongo.holds import hold_rows
 from okube_api.store.mongo.indexes import create_index, drop_index
 from okube_api.store.mongo.manifests import ADDED, SUPERSEDED, ManifestRepository
@@ -186,8 +187,6 @@ class MongoStore:
     @asynccontextmanager
     async def open_snapshot(self) -> "AsyncIterator[StoreSnapshot]":
         """Keep replaced rows, and yield a view of the store."""
-        from okube_api.store.mongo.frozen_store import FrozenMongoStore  # noqa: PLC0415 - it extends this class
-
         async with hold_rows(self._database):
             yield FrozenMongoStore(self)
 
@@ -345,6 +344,14 @@ class MongoStore:
     async def next_number(self, application: str, counter: str, count: int = 1) -> int:
         """Increment a counter and return its value."""
         return await self._numbers.increment_counter(application, counter, count)
+
+
+class FrozenMongoStore(PinnedReads, MongoStore):
+    """Implementation of `store.protocol.StoreSnapshot`."""
+
+    def __init__(self, store: MongoStore) -> None:
+        self.__dict__.update(store.__dict__)
+        self._pointers = {}
 
 
 def _build_client(url: str, **options: Any) -> Any:
