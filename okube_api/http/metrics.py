@@ -31,6 +31,7 @@ _MODULES = {  # by a segment of the route; `levers` and the like come after `con
     "performance": "performance",
 }
 _OUTCOMES = {0: "disconnected", 200: "answered", 202: "job", 304: "unchanged", 503: "unavailable"}
+_PREFIX = "okube-metrics-"  # of folders
 _ENDED = "ended"  # in the names of files: the sums of workers that have ended
 
 
@@ -122,12 +123,21 @@ def _describe_status(status: int) -> str:
 
 @contextmanager
 def create_metrics_folder() -> Iterator[Path]:
-    """Yield a folder for the files of the workers, whose environment names it; remove it at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="okube-metrics-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Yield a folder for the files of the workers, whose environment names it; remove it at the end.
+
+    Folders of servers that were killed are removed, too: nobody holds the lock of their file `owner`.
+    """
+    for abandoned in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError), (abandoned / "owner").open("rb") as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(abandoned, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    with (folder / "owner").open("wb") as owner:
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def register_worker(folder: Path, worker: int, pid: int) -> None:

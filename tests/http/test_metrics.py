@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import pytest
 from okube_api.http.metrics import FOLDER_VARIABLE, create_metrics_folder, fold_worker, register_worker
 
 WORKER = """
@@ -40,3 +42,14 @@ def test_counts_of_all_workers_are_summed() -> None:
     assert 'okube_request_seconds_bucket{le="0.5",route="none"} 3.0' in lines
     assert 'okube_questions_total{module="presence",outcome="answered"} 3.0' in lines
     assert 'okube_questions_waiting{size="large"} 1.0' in lines  # those of processes that have ended do not wait
+
+
+def test_folders_of_killed_servers_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    abandoned = tmp_path / "okube-metrics-abandoned"
+    abandoned.mkdir()
+    (abandoned / "owner").touch()
+    with create_metrics_folder() as running:
+        assert not abandoned.exists()
+        with create_metrics_folder():
+            assert running.exists()
