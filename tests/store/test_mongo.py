@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -35,6 +36,23 @@ async def test_several_processes_start_at_the_same_time(open_store: OpenStore) -
     await stores[0].insert(DOCUMENTS, [{"_id": "1", "application": "a", "key": "k"}])
     for store in stores:
         assert await store.count(DOCUMENTS, equal("key", "k")) == 1
+
+
+async def test_a_restore_empties_the_store_but_no_other_collection(
+    open_store: OpenStore, mongo_uri: str, database_name: str
+) -> None:
+    store = open_store()
+    await store.start()
+    await store.insert(DOCUMENTS, [{"_id": "1", "application": "a", "key": "k"}])
+    with MongoClient[Json](mongo_uri) as client:
+        client[database_name]["of_another_program"].insert_one({"value": 1})
+        with suppress(InterruptedError):
+            async with store.restoring() as target:
+                assert await target.count(DOCUMENTS, EVERYTHING) == 0
+                await target.insert(DOCUMENTS, [{"_id": "2", "application": "a", "key": "k"}])
+                raise InterruptedError
+        assert client[database_name][DOCUMENTS.name].count_documents({}) == 0
+        assert client[database_name]["of_another_program"].count_documents({}) == 1
 
 
 async def test_a_table_without_rows_is_not_queried(open_store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,8 +211,10 @@ class MongoStore:
             self._is_restoring = False
 
     async def _drop_collections(self) -> None:
-        """Drop all collections, that of the mark last."""
-        for name in sorted(await self._database.list_collection_names(), key=lambda name: name == SCHEMA_VERSION):
+        """Drop the collections of the store, that of the mark last; other programs may have some in the database."""
+        own = {*self._collections, *(table.name for table in self._schema.tables), *self._schema.removed}
+        names = [name for name in await self._database.list_collection_names() if name in own or name.startswith("_")]
+        for name in sorted(names, key=lambda name: name == SCHEMA_VERSION):
             await self._database[name].drop()
 
     # -- documents
