@@ -225,7 +225,7 @@ def preview_file(
     Raise the refusals of `read_file_head`, and NotFound for an unknown kind.
     """
     if kind is not None and kind not in kinds:
-        raise NotFound("kind of files", f"{kind}{format_suggestion(kind, kinds)}")
+        raise NotFound("kind of files", kind, format_suggestion(kind, kinds).strip())
     expected = {field.name for target in kinds.values() for field in target.fields} | set(mapper.values())
     head = read_file_head(
         file, expected=expected, encoding=encoding, delimiter=delimiter, sheet=sheet, is_partial=is_partial

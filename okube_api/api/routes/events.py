@@ -245,7 +245,7 @@ async def ingest_events(
     `mapper[field]=column` maps columns with other names; then columns that belong to no field are ignored.
     """
     if kind not in KINDS:
-        raise NotFound("kind of events", f"{kind}{format_suggestion(kind, KINDS)}")
+        raise NotFound("kind of events", kind, format_suggestion(kind, KINDS).strip())
     options = query.to_options(parse_charset(content_type))
     options.check(kind)
     body = BodyStream(request)

@@ -182,8 +182,10 @@ class StayEvent(Identified):
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:
-        if (self.site is None) == (self.poi is None):
+        if self.site is not None and self.poi is not None:
             raise ValueError("Give either 'site' or 'poi', not both.")
+        if self.site is None and self.poi is None:
+            raise ValueError("Give 'site' or 'poi'.")
         return self
 
 
