@@ -325,7 +325,7 @@ def _render_formula(kpi: Kpi, each: KpiExample, formula: Sequence[str]) -> Itera
             pad = " " * (len(field or kpi.name) + 1)
             leaf = next((element["data"].get("all") for element in each.answer if element["scope"] == "globals"), None)
             for name in field.split(".") if field and leaf else ():
-                leaf = leaf[name]
+                leaf = leaf[name] if leaf is not None else None
             yield f"{pad}= {numbers}"
             if leaf is not None:
                 yield f"{pad}= {format_number(leaf)}"

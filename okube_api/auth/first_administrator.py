@@ -1,8 +1,8 @@
 """The first platform administrator of a store: created with a token that the server printed, or from its settings.
 
 A server that finds no administrator prints a link with a token, which is valid once, for 72 hours and while the server
-runs.  The store has hashes of the tokens only, in one document: whoever deletes that document may create the administrator, so that of several requests at the same time
-one succeeds.
+runs.  The store has hashes of the tokens only, in one document: whoever deletes that document may create the
+administrator, so that of several requests at the same time one succeeds.
 """
 
 import hmac

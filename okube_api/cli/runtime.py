@@ -97,13 +97,13 @@ def describe_os_error(error: OSError) -> str:
 
 def warn_of_unknown_variables(environment: Mapping[str, str]) -> None:
     """Warn once of each `OKUBE_` variable that no command reads, with the most similar name of one that is read."""
-    known = [f"OKUBE_{name.upper()}" for name in Settings.model_fields]
-    known += _OTHER_VARIABLES
+    variables = [f"OKUBE_{name.upper()}" for name in Settings.model_fields]
+    variables += _OTHER_VARIABLES
     for name in sorted(environment):
-        if not name.startswith("OKUBE_") or name in known or name.startswith(_TEST_PREFIX) or name in _warned:
+        if not name.startswith("OKUBE_") or name in variables or name.startswith(_TEST_PREFIX) or name in _warned:
             continue
         _warned.add(name)
-        suggestion = format_suggestion(name, known) or " docs/settings.md lists the variables."
+        suggestion = format_suggestion(name, variables) or " docs/settings.md lists the variables."
         console.print(f"okube-api: warning: {name} is unknown and ignored.{suggestion}", markup=False, soft_wrap=True)
 
 

@@ -14,7 +14,7 @@ from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
 from okube_api.errors import ServiceUnavailable
 from okube_api.jobs import results, runner
-from okube_api.jobs.repository import JOB_QUESTIONS, JOBS, LEASE_LIFETIME, MOST_CRASHES
+from okube_api.jobs.repository import JOB_QUESTIONS, JOBS, LEASE_LIFETIME, MOST_CRASHES, JobState
 from okube_api.jobs.results import JOB_RESULTS
 from okube_api.store.conditions import equal
 from okube_api.store.errors import Unavailable
@@ -603,7 +603,7 @@ async def test_a_job_of_a_dead_process_is_run_again(server: Server, tenant: Tena
         server.services.job_runner.start()
     await wait_until(tenant.reader, job, "done")
     assert not await jobs.renew(claimed, 0.5)
-    assert not await jobs.finish(claimed, runner.JobState.FAILED, {"error": {}})
+    assert not await jobs.finish(claimed, JobState.FAILED, {"error": {}})
     assert (await read(tenant.reader, job))["state"] == "done"
 
 
