@@ -21,7 +21,8 @@ LAYERS = (  # from the top: a module imports its own part, or parts of lower lay
     ("engine", "http", "tables", "auth"),
     ("catalogue", "kit", "geo"),
     ("store",),
-    ("settings", "errors", "clock", "lazy_imports", "threads", "shared_work", "metrics", "__init__"),
+    ("client",),
+    ("settings", "errors", "clock", "lazy_imports", "threads", "shared_work", "metrics", "leaf_parts", "__init__"),
 )
 SIBLINGS = {  # parts of the same layer that one may import
     "bench": ("demo",),

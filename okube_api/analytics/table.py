@@ -18,13 +18,13 @@ import orjson
 from okube_api.analytics.answer import AnswerElement, build_elements
 from okube_api.analytics.answer_block import AnswerBlock, OuterRows
 from okube_api.analytics.element_comparisons import ElementComparison
-from okube_api.analytics.leaf_parts import PART_COLUMNS, compare_leaves, split_leaf
 from okube_api.catalogue.buckets import to_date
 from okube_api.engine.kpi_results import KpiResult
 from okube_api.engine.question import Level, Question
 from okube_api.kit.booleans import format_boolean
 from okube_api.kit.encodings import CODECS
 from okube_api.kit.file_options import CsvFormat
+from okube_api.leaf_parts import PART_COLUMNS, compare_leaves, split_leaf
 from okube_api.store.values import Json
 from okube_api.tables.cells import format_text
 

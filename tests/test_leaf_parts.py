@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from okube_api.analytics.leaf_parts import LeafPart, compare_leaves, split_leaf
 from okube_api.catalogue.kpi import LeafShape
 from okube_api.catalogue.shapes import EXAMPLES
+from okube_api.leaf_parts import LeafPart, compare_leaves, split_leaf
 
 
 def list_numbers(leaf: Any) -> Iterator[float | None]:

@@ -1,10 +1,13 @@
-"""Splits leaves into parts, one for each number: the rows of an answer in the long layout."""
+"""Splits leaves into parts, one for each number: the rows of an answer in the long layout.
+
+The server and the Python client share this module, so that files and data frames have the same rows.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from okube_api.store.values import Json
+Json = dict[str, Any]
 
 PART_COLUMNS = ("field", "item", "item_name", "subitem", "item_from", "item_to", "unit", "measure")
 """The columns of a part before its number; a table has those that some part has."""

@@ -1,0 +1,190 @@
+"""Data frames of answers, for pandas and Polars."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from okube_api.client.answer_rows import WHOLE_PERIOD, AnswerRow, has_buckets, is_by_instant, list_rows
+from okube_api.client.errors import MissingExtra
+from okube_api.leaf_parts import PART_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+
+FrameLayout = Literal["wide", "long"]
+_HEAD = ("kpi", "mode", "scope", "granularity")
+_ITEM_COLUMNS = tuple(name for name in PART_COLUMNS if name not in {"field", "unit", "measure"})
+
+
+@dataclass(frozen=True, slots=True)
+class FrameColumns:
+    """The columns of a frame.
+
+    index: name of the column that is the index in pandas; None when rows are of the whole period.
+    timezone: of an index of instants.
+    """
+
+    columns: Mapping[str, list[Any]]
+    index: str | None
+    timezone: str | None = None
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return the columns as a pandas frame."""
+        pd = import_extra("pandas")
+        series = {name: _build_pandas_values(pd, values) for name, values in self.columns.items() if name != self.index}
+        frame: pandas.DataFrame = pd.DataFrame(series)
+        if self.index is None:
+            return frame
+        values = self.columns[self.index]
+        if self.timezone is not None:
+            index = pd.DatetimeIndex(pd.to_datetime(values, utc=True), name=self.index).tz_convert(self.timezone)
+        elif all(isinstance(value, date) or value is None for value in values):
+            index = pd.DatetimeIndex(pd.to_datetime(values), name=self.index)
+        else:
+            index = pd.Index(values, name=self.index)
+        frame.index = index
+        return frame
+
+    def to_polars(self) -> "polars.DataFrame":
+        """Return the columns as a Polars frame."""
+        pl = import_extra("polars")
+        series = []
+        for name, values in self.columns.items():
+            if name == self.index and self.timezone is not None:
+                column = pl.Series(name, values, dtype=pl.Datetime("us", self.timezone))
+            else:
+                column = pl.Series(name, values, dtype=_choose_polars_type(pl, values))
+            series.append(column)
+        frame: polars.DataFrame = pl.DataFrame(series)
+        return frame
+
+
+def import_extra(name: str) -> Any:
+    """Return a library of an extra.  Raise MissingExtra with what to install."""
+    extra = "polars" if name == "polars" else "client"
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingExtra(f"This needs {name}: pip install 'okube-api[{extra}]'.") from error
+
+
+def build_frame(
+    results: Sequence[Mapping[str, Any]], meta: Mapping[str, Any], layout: FrameLayout, *, totals: bool | None
+) -> FrameColumns:
+    """Return the columns of a frame.
+
+    totals: rows of the whole period instead of rows of buckets; None for buckets where there are any.
+    Raise ValueError when the elements cannot be in one frame.
+    """
+    with_buckets = [has_buckets(element) for element in results]
+    is_total = totals if totals is not None else not any(with_buckets)
+    index = (
+        None
+        if is_total
+        else _choose_index([element for element, has_any in zip(results, with_buckets, strict=True) if has_any])
+    )
+    rows = [row for row in list_rows(results, meta) if (row.bucket == WHOLE_PERIOD) is is_total]
+    columns = _list_long(rows, index) if layout == "long" else _list_wide(rows, index)
+    is_hourly = index is not None and any(map(is_by_instant, results))
+    return FrameColumns(columns, index, meta["timezone"] if is_hourly else None)
+
+
+def _choose_index(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return the name of the index: `date`, or the granularity of an aggregation."""
+    names = {
+        ("time" if is_by_instant(element) else "date")
+        if element["mode"] == "histogram"
+        else str(element["granularity"])
+        for element in results
+    }
+    if len(names) > 1:
+        raise ValueError(
+            f"The buckets of this answer are of different kinds ({', '.join(sorted(names))}), which one index cannot "
+            "have. Build a frame of each part: answer.select(kpi=..., granularity=...).to_pandas()."
+        )
+    return names.pop() if names else "date"
+
+
+def _list_long(rows: Sequence[AnswerRow], index: str | None) -> dict[str, list[Any]]:
+    """Return one line for each number."""
+    has_shares = any(row.share is not None for row in rows)
+    is_compared = any(row.compared_to is not None for row in rows)
+    groups = _list_names(row.group for row in rows)
+    parts = [name for name in PART_COLUMNS if any(getattr(row.part, name) is not None for row in rows)]
+    columns: dict[str, list[Any]] = {} if index is None else {index: [row.start for row in rows]}
+    columns |= {name: [getattr(row, name) for row in rows] for name in _HEAD}
+    columns |= {name: [row.group.get(name) for row in rows] for name in groups}
+    columns |= {name: [getattr(row.part, name) for row in rows] for name in parts}
+    columns["value"] = [row.part.value for row in rows]
+    if has_shares:
+        columns["share"] = [row.share for row in rows]
+    if is_compared:
+        for name in ("compared_to", "compared_value", "change"):
+            columns[name] = [getattr(row, name) for row in rows]
+    return columns
+
+
+def _list_wide(rows: Sequence[AnswerRow], index: str | None) -> dict[str, list[Any]]:
+    """Return one line for each bucket, scope value and item, with a column for each KPI or field of it."""
+    groups = _list_names(row.group for row in rows)
+    heads = [name for name in _HEAD[1:] if len({getattr(row, name) for row in rows}) > 1]
+    items = [name for name in _ITEM_COLUMNS if any(getattr(row.part, name) is not None for row in rows)]
+    identity_names = [*([] if index is None else [index]), *heads, *groups, *items]
+    lines: dict[tuple[Any, ...], dict[str, Any]] = {}
+    value_names: dict[str, None] = {}
+    for row in rows:
+        identity = (
+            *(() if index is None else (row.start,)),
+            *(getattr(row, name) for name in heads),
+            *(row.group.get(name) for name in groups),
+            *(getattr(row.part, name) for name in items),
+        )
+        name = row.kpi if row.part.field is None else f"{row.kpi}.{row.part.field}"
+        values = {name: row.part.value}
+        if row.share is not None:
+            values[f"{row.kpi}.share"] = row.share
+        if row.compared_to is not None:
+            values[f"{name}.{row.compared_to}"] = row.compared_value
+            values[f"{name}.{row.compared_to}.change"] = row.change
+        value_names |= dict.fromkeys(values)
+        lines.setdefault((*identity, row.bucket), {}).update(values)
+    columns: dict[str, list[Any]] = {
+        name: [identity[position] for identity in lines] for position, name in enumerate(identity_names)
+    }
+    return columns | {name: [line.get(name) for line in lines.values()] for name in value_names}
+
+
+def _list_names(groups: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the columns of groups; the outer value comes first."""
+    names: dict[str, None] = {}
+    for group in groups:
+        names |= dict.fromkeys(group)
+    return sorted(names, key=lambda name: not name.startswith("outer_"))
+
+
+def _find_types(values: Sequence[Any]) -> set[type]:
+    return {type(value) for value in values if value is not None}
+
+
+def _build_pandas_values(pd: Any, values: list[Any]) -> Any:
+    """Return a column: whole numbers as integers (with gaps, as `Int64`), other numbers as floats, texts as texts."""
+    types = _find_types(values)
+    if types == {int} and all(value is None or -(2**63) <= value < 2**63 for value in values):
+        return pd.array(values, dtype="Int64" if None in values else "int64")
+    if types <= {int, float}:
+        return pd.array([float("nan") if value is None else float(value) for value in values], dtype="float64")
+    return pd.array(values, dtype="str") if types == {str} else pd.Series(values, dtype="object").array
+
+
+def _choose_polars_type(pl: Any, values: Sequence[Any]) -> Any:
+    types = _find_types(values)
+    if types == {int} and all(value is None or -(2**63) <= value < 2**63 for value in values):
+        return pl.Int64
+    if types and types <= {int, float}:
+        return pl.Float64
+    if types == {str}:
+        return pl.String
+    return pl.Date if types == {date} else pl.Datetime("us") if types == {datetime} else None
