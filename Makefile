@@ -9,10 +9,11 @@ CLIENTS := build/clients
 CORPORA := build/corpora
 PUBLISHED_PATHS := build/published-paths
 SEMANTIC_LAYERS := build/semantic-layers
+DEPLOY_CHECK := build/deploy-check
 NODE := build/node
 NPM := PATH="$(abspath $(NODE))/bin:$$PATH" npm --prefix web
 
-.PHONY: help demo serve test test-slow clients corpora published-paths schemathesis fuzz-files semantic-layers bench-quick check format openapi documents lock clean web web-check web-test web-dev
+.PHONY: help demo serve test test-slow clients corpora published-paths schemathesis fuzz-files semantic-layers bench-quick deploy-check check format openapi documents lock clean web web-check web-test web-dev
 
 help:
 	@echo "make demo       serve two years of generated data, in ./okube-demo; prints the address and the login"
@@ -26,6 +27,7 @@ help:
 	@echo "make fuzz-files  send 1,000 damaged files of each format to a server of its own (ARGS=--seed=2)"
 	@echo "make bench-quick  check on small data that all competitors return the same numbers, in about a minute"
 	@echo "make semantic-layers  install the semantic layers that okube-api bench compares with"
+	@echo "make deploy-check  check the Dockerfile, the compose file and the systemd unit"
 	@echo "make web        build the explorer, the page at /, from web/ into the package"
 	@echo "make web-check  check the explorer: types, ESLint, Prettier, unit tests"
 	@echo "make web-test   test the explorer in Chromium"
@@ -88,6 +90,22 @@ bench-quick: $(VENV)/.installed-bench
 	@$(BIN)/okube-api bench --folder build/bench-quick --scale 0.01 --rounds 1 --seconds 2 \
 		--works A1,A2,A3,A3s,A4,A5h,A5c,A5r,B1,B2,C1,different,request,J --results build/bench-quick/results.json $(ARGS)
 
+# systemd-analyze looks for the command of the unit, which is not installed here.
+deploy-check: $(DEPLOY_CHECK)/.installed
+	@$(DEPLOY_CHECK)/bin/hadolint Dockerfile
+	@$(DEPLOY_CHECK)/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@if command -v systemd-analyze >/dev/null; then \
+		sed 's:^ExecStart=.*:ExecStart=/bin/true:' deploy/systemd/okube-api.service > $(DEPLOY_CHECK)/okube-api.service && \
+		systemd-analyze verify $(DEPLOY_CHECK)/okube-api.service && echo "ok -- systemd unit"; \
+	else echo "systemd-analyze is not installed: the unit is not checked"; fi
+
+$(DEPLOY_CHECK)/.installed: deploy/requirements.txt | $(BIN)/python
+	@echo "Installing checks of deploy/ into $(DEPLOY_CHECK) (once)..."
+	@$(BIN)/python -m venv $(DEPLOY_CHECK)
+	@$(DEPLOY_CHECK)/bin/python -m pip install -qq --disable-pip-version-check --no-warn-script-location \
+		-r deploy/requirements.txt
+	@touch $@
+
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -113,8 +131,8 @@ BUILD_TOOLS := 'hatchling>=1.27,<2' 'editables>=0.5,<1'
 
 lock: | $(BIN)/python
 	@$(PIP) 'uv>=0.13,<1'
-	@printf '%s\n' $(BUILD_TOOLS) | $(LOCK) pyproject.toml - -o requirements.lock
-	@printf '%s\n' $(BUILD_TOOLS) | $(LOCK) --extra dev pyproject.toml - -o requirements-dev.lock
+	@printf '%s\n' $(BUILD_TOOLS) | $(LOCK) --extra server pyproject.toml - -o requirements.lock
+	@printf '%s\n' $(BUILD_TOOLS) | $(LOCK) --extra server --extra dev pyproject.toml - -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) $(NODE) web/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis okube-demo
