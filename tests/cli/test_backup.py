@@ -1,9 +1,13 @@
 """Backup and restore: between stores, over HTTP, damaged files and other secrets."""
 
+import json
 import os
 import time
+import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from uuid import uuid4
 
 import httpx
@@ -143,6 +147,97 @@ def test_killed_backup_leaves_no_file_under_its_name(seconds: float, choose_stor
         assert run_cli("restore", "b.okube", "--verify").exit_code == 0
 
 
+def _change_a_figure(path: Path) -> str:
+    """Change the figures of one KPI in the manifest; return the name of the KPI."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    manifest = json.loads(members["manifest.json"])
+    ((_id, application),) = manifest["figures"].items()
+    name: str = sorted(application["kpis"])[0]
+    application["kpis"][name] = "changed"
+    members["manifest.json"] = json.dumps(manifest).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    return name
+
+
+def test_figure_that_differs_is_named(choose_store: Callable[[str], None], work_folder: Path) -> None:
+    """End with status 1 when a restored figure is not that of the backup."""
+    choose_store("duckdb")
+    create_administrator()
+    port = find_free_port()
+    with start_server(port, work_folder / "log"), log_in(port) as client:
+        _fill(client)
+    assert run_cli("backup", "b.okube").exit_code == 0
+    assert run_cli("restore", "b.okube", "--verify").exit_code == 0
+    name = _change_a_figure(Path("b.okube"))
+    result = run_cli("restore", "b.okube", "--verify")
+    assert result.exit_code == 1
+    assert name in result.output
+    assert "1 figures differ" in result.output
+
+
+def test_replace_deletes_what_the_store_had(choose_store: Callable[[str], None], work_folder: Path) -> None:
+    """Restore over another store when this is confirmed."""
+    _make_backup(choose_store)
+    choose_store("duckdb")
+    create_administrator()
+    port = find_free_port()
+    with start_server(port, work_folder / "log"), log_in(port) as client:
+        _fill(client)
+    assert run_cli("restore", "b.okube").exit_code == 1
+    assert run_cli("restore", "b.okube", "--replace").exit_code == 0
+    with start_server(port, work_folder / "log"), log_in(port) as client:
+        assert client.get("/applications/shop").status_code == 404
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", ["duckdb", "mongo"])
+def test_batches_of_a_backup_are_whole(store: str, choose_store: Callable[[str], None], work_folder: Path) -> None:
+    """Send batches while backups are made: each is in a backup with all its rows, or not at all."""
+    choose_store(store)
+    create_administrator()
+    port = find_free_port()
+    with start_server(port, work_folder / "log"), log_in(port) as client, ThreadPoolExecutor(1) as thread:
+        _fill(client)
+        stop = Event()
+        sent = thread.submit(_send_batches, client, stop)
+        token = client.headers["Authorization"].removeprefix("Bearer ")
+        for number in range(3):
+            result = run_cli("backup", f"{number}.okube", "--url", f"http://127.0.0.1:{port}", "--token", token)
+            assert result.exit_code == 0, result.output
+        stop.set()
+        assert sent.result() > 3
+    counts = []
+    for number in range(3):
+        choose_store("duckdb")
+        assert run_cli("restore", f"{number}.okube").exit_code == 0
+        with start_server(port, work_folder / "log"), log_in(port) as client:
+            url = "/applications/shop/studies/all/geo-marketing/analytics?from=2026-02-01&to=2026-02-28&uplift=false"
+            answer = client.post(url, json={"params": [{"kpi": "posSessions"}]}).raise_for_status().json()
+            counts.append(answer[0]["data"]["all"])
+    assert all(count % BATCH == 0 for count in counts), counts
+    assert counts == sorted(counts)
+
+
+BATCH = 40
+
+
+def _send_batches(client: httpx.Client, stop: Event) -> int:
+    """Send batches of stays of February until the event is set; return how many."""
+    sent = 0
+    while not stop.is_set():
+        lines = "\n".join(f"user-{sent}-{n},paris,2026-02-{n % 28 + 1:02}T10:00:00Z,900" for n in range(BATCH))
+        client.post(
+            "/applications/shop/ingest/stays",
+            content=f"user,site,start,duration_s\n{lines}\n",
+            headers={"Content-Type": "text/csv"},
+        ).raise_for_status()
+        sent += 1
+    return sent
+
+
 def test_existing_file_is_not_overwritten(choose_store: Callable[[str], None]) -> None:
     """Refuse the name of a file that exists."""
     _make_backup(choose_store)
@@ -150,9 +245,15 @@ def test_existing_file_is_not_overwritten(choose_store: Callable[[str], None]) -
 
 
 def test_backup_needs_a_platform_administrator(choose_store: Callable[[str], None], work_folder: Path) -> None:
-    """Refuse a backup without a token."""
+    """Refuse a backup without a token, and to an administrator of an application."""
     choose_store("duckdb")
     create_administrator()
     port = find_free_port()
-    with start_server(port, work_folder / "log"):
+    with start_server(port, work_folder / "log"), log_in(port) as client:
         assert httpx.post(f"http://127.0.0.1:{port}/admin/backup").status_code == 401
+        client.post("/applications", json={"name": "Shop", "key": "shop"}).raise_for_status()
+        login = {"login": "ann@shop.example", "password": "seven quiet lanterns 42"}
+        client.post("/applications/shop/users", json={**login, "role": "admin"}).raise_for_status()
+        token = client.post("/auth/login", json=login).raise_for_status().json()["auth"]["token"]
+        refused = httpx.post(f"http://127.0.0.1:{port}/admin/backup", headers={"Authorization": f"Bearer {token}"})
+        assert refused.status_code == 403, refused.text
