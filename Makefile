@@ -11,9 +11,10 @@ PUBLISHED_PATHS := build/published-paths
 SEMANTIC_LAYERS := build/semantic-layers
 DEPLOY_CHECK := build/deploy-check
 NODE := build/node
+MANUAL_TOOLS := build/manual-tools
 NPM := PATH="$(abspath $(NODE))/bin:$$PATH" npm --prefix web
 
-.PHONY: help demo serve test test-slow clients corpora published-paths schemathesis fuzz-files semantic-layers bench-quick deploy-check check format openapi documents lock clean web web-check web-test web-dev
+.PHONY: help demo serve test test-slow clients corpora published-paths schemathesis fuzz-files semantic-layers bench-quick deploy-check check format openapi documents lock clean manual web web-check web-test web-dev
 
 help:
 	@echo "make demo       serve two years of generated data, in ./okube-demo; prints the address and the login"
@@ -28,6 +29,7 @@ help:
 	@echo "make bench-quick  check on small data that all competitors return the same numbers, in about a minute"
 	@echo "make semantic-layers  install the semantic layers that okube-api bench compares with"
 	@echo "make deploy-check  check the Dockerfile, the compose file and the systemd unit"
+	@echo "make manual     build the manual, the pages at /manual/, from docs/ into the package"
 	@echo "make web        build the explorer, the page at /, from web/ into the package"
 	@echo "make web-check  check the explorer: types, ESLint, Prettier, unit tests"
 	@echo "make web-test   test the explorer in Chromium"
@@ -69,6 +71,10 @@ schemathesis: $(VENV)/.installed-dev
 
 fuzz-files: $(VENV)/.installed-dev
 	@$(BIN)/python -m scripts.fuzz_files $(ARGS)
+
+# The theme prints a notice on its successor unless it is told not to.
+manual: $(MANUAL_TOOLS)/.installed
+	@NO_MKDOCS_2_WARNING=1 $(MANUAL_TOOLS)/bin/mkdocs build --strict $(ARGS)
 
 web: web/node_modules/.installed
 	@$(NPM) run -s build
@@ -128,11 +134,14 @@ documents: $(VENV)/.installed-dev
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 BUILD_TOOLS := 'hatchling>=1.27,<2' 'editables>=0.5,<1'
+# Version 13 of the extensions is not for Python 3.11.4, and all machines must build the same pages.
+MANUAL_PACKAGES := 'mkdocs-material>=9.8,<10' 'pymdown-extensions>=12,<13'
 
 lock: | $(BIN)/python
 	@$(PIP) 'uv>=0.13,<1'
 	@printf '%s\n' $(BUILD_TOOLS) | $(LOCK) --extra server pyproject.toml - -o requirements.lock
 	@printf '%s\n' $(BUILD_TOOLS) | $(LOCK) --extra server --extra dev pyproject.toml - -o requirements-dev.lock
+	@printf '%s\n' $(MANUAL_PACKAGES) | $(LOCK) - -o docs/requirements.txt
 
 clean:
 	rm -rf $(VENV) $(NODE) web/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis okube-demo
@@ -193,6 +202,13 @@ $(NODE)/.installed: web/requirements.txt | $(BIN)/python
 	@echo "Installing Node.js into $(NODE) (once)..."
 	@$(BIN)/python -m venv $(NODE)
 	@$(NODE)/bin/python -m pip install -qq --disable-pip-version-check --no-warn-script-location -r web/requirements.txt
+	@touch $@
+
+$(MANUAL_TOOLS)/.installed: docs/requirements.txt | $(BIN)/python
+	@echo "Installing the tools of the manual into $(MANUAL_TOOLS) (once)..."
+	@$(BIN)/python -m venv $(MANUAL_TOOLS)
+	@$(MANUAL_TOOLS)/bin/python -m pip install -qq --disable-pip-version-check --no-warn-script-location \
+		--require-hashes -r docs/requirements.txt
 	@touch $@
 
 web/node_modules/.installed: web/package.json web/package-lock.json $(NODE)/.installed

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "okube_api"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (  # from the top: a module imports its own part, or parts of lower layers
+    ("__main__",),
     ("cli",),
     ("bench", "demo"),
     ("app",),
@@ -33,7 +34,16 @@ SIBLINGS = {  # parts of the same layer that one may import
     "catalogue": (),
 }
 HTTP_LIBRARIES = ("fastapi", "starlette")
-SPEAKS_HTTP = ("cli", "bench", "demo", "app", "api", "store_schema", "http")  # parts that may reach those libraries
+SPEAKS_HTTP = (
+    "__main__",
+    "cli",
+    "bench",
+    "demo",
+    "app",
+    "api",
+    "store_schema",
+    "http",
+)  # parts that may reach those libraries
 DRIVERS = {  # a driver: the paths that may import it
     "duckdb": ("store/duckdb/", "bench/competitors.py"),  # the bench times DuckDB itself
     "pymongo": ("store/mongo/", "bench/mongo_database.py"),  # the plain pipeline

@@ -36,6 +36,16 @@ def test_unneeded_modules_are_not_imported(code: str, names: tuple[str, ...]) ->
     assert list_imported(code, names) == []
 
 
+def test_client_imports_httpx_and_the_standard_library_only() -> None:
+    """Compare with what httpx imports by itself, whatever that is."""
+    program = "import sys, httpx; before = {*sys.modules}; import okube_api.client; print(*({*sys.modules} - before))"
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    names = {name.partition(".")[0] for name in process.stdout.split() if not name.startswith("_")}
+    assert names - {*sys.stdlib_module_names} == {"okube_api"}
+    parts = {name for name in process.stdout.split() if name.startswith("okube_api.")}
+    assert {name for name in parts if not name.startswith("okube_api.client")} == {"okube_api.leaf_parts"}
+
+
 def test_arrow_imports_pandas_on_demand() -> None:
     code = "import okube_api.store, pyarrow as pa; pa.table({'a': ['x']}).to_pandas()"
     assert list_imported(code, ("pandas",)) == ["pandas"]
