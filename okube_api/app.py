@@ -22,6 +22,7 @@ from okube_api.analytics.warming import SAVE_INTERVAL_S, ColumnWarming
 from okube_api.api.container import Services, build_services
 from okube_api.api.docs_pages import build_documentation_routes
 from okube_api.api.explorer_pages import EXPLORER, build_explorer_routes
+from okube_api.api.manual_pages import MANUAL, build_manual_routes
 from okube_api.api.openapi import build_document
 from okube_api.api.routes import (
     analytics,
@@ -105,11 +106,13 @@ def create_app(
     store: Store | None = None,
     clock: Clock = utc_now,
     explorer_folder: Path = EXPLORER,
+    manual_folder: Path = MANUAL,
 ) -> FastAPI:
     """Return the application, which connects to nothing before it is started.
 
     store: a store that the caller has started and will close; if absent, the one of `settings.store_url`.
     explorer_folder: of the built explorer.
+    manual_folder: of the built manual.
     """
     settings = settings or Settings()
     app = OkubeApp(
@@ -129,6 +132,8 @@ def create_app(
     for router in ROUTERS:  # not `include_router`, which costs every request a second look-up
         app.router.routes.extend(router.routes)
     app.router.routes.extend(build_documentation_routes(app, settings.docs))
+    if settings.manual:
+        app.router.routes.extend(build_manual_routes(manual_folder))
     for error in (Refusal, RequestValidationError, HTTPException, StoreError, ClientDisconnect):
         app.add_exception_handler(error, handle_error)
     app.add_middleware(CompressMiddleware)  # the innermost: each middleware wraps those added before it

@@ -128,6 +128,7 @@ class Settings(BaseSettings):
     explorer: bool = Field(
         True, description="Whether to serve the explorer, the page at `/`; otherwise its paths answer 404."
     )
+    manual: bool = Field(True, description="Whether to serve the manual at `/manual/`; otherwise its paths answer 404.")
     token_hours: int = Field(48, ge=1, description="Lifetime of an access token, in hours.")
     login_failures: int = Field(5, ge=1, description="Number of failed logins within the window that locks an account.")
     login_window_s: int = Field(900, ge=1, description="Length of the window for failed logins, in seconds.")

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from okube_api.api.container import get_services
 from okube_api.api.credentials import identify_caller
 from okube_api.api.openapi import build_document
-from okube_api.api.static_files import FilesMount
+from okube_api.api.static_files import CachedFiles, FilesMount
 from okube_api.clock import DAY_S
 
 STATIC = Path(__file__).parent / "static"
@@ -61,7 +61,7 @@ def build_documentation_routes(app: FastAPI, readers: Literal["public", "login",
         Route("/openapi.json", openapi),
         Route("/docs", _page_endpoint(_SWAGGER)),
         Route("/redoc", _page_endpoint(_REDOC)),
-        FilesMount("/static", STATIC, {"Cache-Control": f"public, max-age={DAY_S}"}),
+        FilesMount("/static", CachedFiles(STATIC, {"Cache-Control": f"public, max-age={DAY_S}"})),
     ]
     if readers == "login":
         for route in routes:

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
-from okube_api.api.static_files import FilesMount
+from okube_api.api.static_files import CachedFiles, FilesMount
 from okube_api.clock import DAY_S
 from okube_api.http.etags import digest, is_unchanged
 from okube_api.http.middleware.proxy import public_path
@@ -87,7 +87,7 @@ def build_explorer_routes(folder: Path = EXPLORER) -> list[BaseRoute]:
     return [
         *(PageRoute(path, answer_page) for path in PAGES),
         *(NavigationRoute(path, answer_navigation) for path in SHARED_PAGES),
-        FilesMount("/explorer/assets", folder / "assets", _ASSET_HEADERS),
+        FilesMount("/explorer/assets", CachedFiles(folder / "assets", _ASSET_HEADERS)),
     ]
 
 

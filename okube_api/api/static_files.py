@@ -63,8 +63,8 @@ class CachedFiles(StaticFiles):
 class FilesMount(Mount):
     """The files of a folder under a path, which metrics count as one route."""
 
-    def __init__(self, path: str, directory: Path, headers: Mapping[str, str]) -> None:
-        super().__init__(path, CachedFiles(directory, headers))
+    def __init__(self, path: str, files: CachedFiles) -> None:
+        super().__init__(path, files)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match as Starlette does, and name the route in the scope as FastAPI does."""

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import uvicorn
 from fastapi import FastAPI
 from okube_api.api.explorer_pages import EXPLORER
+from okube_api.api.manual_pages import MANUAL
 from okube_api.app import create_app
 from okube_api.http.connection import ConnectionLimits, build_protocol
 from okube_api.settings import Settings
@@ -37,10 +38,19 @@ class LiveServer(Server):
 
 @contextmanager
 def run_live(
-    url: str, *, limits: ConnectionLimits = LIMITS, explorer_folder: Path = EXPLORER, **settings: Any
+    url: str,
+    *,
+    limits: ConnectionLimits = LIMITS,
+    explorer_folder: Path = EXPLORER,
+    manual_folder: Path = MANUAL,
+    **settings: Any,
 ) -> Iterator[LiveServer]:
     """Run the application over the store of a URL, listening at a free port."""
-    app: FastAPI = create_app(Settings(store_url=url, secret_key=SECRET, **settings), explorer_folder=explorer_folder)
+    app: FastAPI = create_app(
+        Settings(store_url=url, secret_key=SECRET, **settings),
+        explorer_folder=explorer_folder,
+        manual_folder=manual_folder,
+    )
     protocol = build_protocol(limits)
     config = uvicorn.Config(app, port=0, log_level="error", access_log=False, http=protocol, log_config=None)
     server, loop = uvicorn.Server(config), asyncio.new_event_loop()
