@@ -52,6 +52,7 @@ ROWS: dict[str, Row] = {
     **dict.fromkeys(("/auth/keys", "/auth/keys/{key}"), PERSONAL),
     **dict.fromkeys(("/auth/invitations/accept", "/auth/setup"), PERSONAL),
     **dict.fromkeys(("/auth/invitations/{invitation}/accept", "/auth/invitations/{invitation}/decline"), PERSONAL),
+    "/admin/backup": PERSONAL,
     **dict.fromkeys(("/health/live", "/health/ready", "/metrics", "/analytics/kpis"), PERSONAL),
     "/applications": Row(write=PLATFORM, body={"key": "x"}),
     UNDER: Row(write=ADMIN, body={"name": "x"}),
@@ -107,6 +108,9 @@ ROWS: dict[str, Row] = {
     f"{UNDER}/ingest/{{kind}}": Row(),
     f"{UNDER}/rebuild": Row(write=ADMIN),
     f"{UNDER}/users-data/{{user}}": Row(write=ADMIN, silent=True),
+    f"{UNDER}/jobs": Row(),
+    **dict.fromkeys((f"{UNDER}/jobs/{{job}}", "/jobs/{job}"), Row(write=READER)),
+    **dict.fromkeys((f"{UNDER}/jobs/{{job}}/result", "/jobs/{job}/result"), Row()),
     f"{UNDER}/presence/analytics": question("attendance", sites="site", equipments="equipment"),
     "/sites/{site}/presence/analytics": question("attendance", equipments="equipment"),
     f"{UNDER}/sites/{{site}}/presence/analytics": question("attendance", equipments="equipment"),
@@ -145,6 +149,10 @@ async def create_resources(tenant: Tenant, prefix: str) -> dict[str, list[str]]:
     names["batch"] = [batch.json()["_id"]]
     view = await tenant.admin.post(f"{tenant.url}/views", json={"name": prefix, "path": "overview", "shared": True})
     names["view"] = [view.json()["_id"]]
+    job = await tenant.reader.post(
+        f"{tenant.url}/presence/analytics", params={"wait": "false"}, json={"params": [{"kpi": "attendance"}]}
+    )
+    names["job"] = [job.json()["_id"]]
     for kind, (path, body) in RESOURCES.items():
         url = f"{tenant.url}/{fill_template(path, names)}"
         answer = await tenant.admin.post(url, json={"key": f"{prefix} {kind}", **body})

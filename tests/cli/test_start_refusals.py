@@ -118,8 +118,12 @@ def test_interrupted_command_ends_with_status_130(capsys: pytest.CaptureFixture[
         signal.raise_signal(signal.SIGINT)
         await asyncio.sleep(60)
 
-    with pytest.raises(typer.Exit) as ending:
-        run_command(work())
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background process of a shell
+    try:
+        with pytest.raises(typer.Exit) as ending:
+            run_command(work())
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert ending.value.exit_code == 130
     assert capsys.readouterr().err == "okube-api: interrupted.\n"
 
