@@ -35,6 +35,7 @@ PUBLIC = {
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
     ("GET", "/redoc"),
+    ("GET", "/manual"),  # leads to the manual, which has no data, as the pages of the explorer
     ("GET", "/"),  # the pages of the explorer are the same for all, and have no data
     ("GET", "/login"),
     *(("GET", f"/a/x/{page}") for page in ("overview", "explore", "map", "data", "manage", "manage/x", "manage/x/x")),
