@@ -40,9 +40,10 @@ class FrameColumns:
             return frame
         values = self.columns[self.index]
         if self.timezone is not None:
-            index = pd.DatetimeIndex(pd.to_datetime(values, utc=True), name=self.index).tz_convert(self.timezone)
+            index = pd.DatetimeIndex(pd.to_datetime(values, utc=True), name=self.index).as_unit("us")
+            index = index.tz_convert(self.timezone)
         elif all(isinstance(value, date) or value is None for value in values):
-            index = pd.DatetimeIndex(pd.to_datetime(values), name=self.index)
+            index = pd.DatetimeIndex(pd.to_datetime(values), name=self.index).as_unit("us")
         else:
             index = pd.Index(values, name=self.index)
         frame.index = index

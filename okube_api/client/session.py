@@ -142,8 +142,8 @@ class ServerSession:
                         "Check the URL, and that the server is running."
                     ) from error
             else:
-                # A key whose first request is still in work is answered 409: its answer comes later.
-                is_in_work = is_keyed and response.status_code == 409 and attempt > 0
+                # While the first request with a key is in work, further ones are a conflict: its answer comes later.
+                is_in_work = is_keyed and response.status_code == 409 and build_error(response).code == "conflict"
                 if attempt == last_attempt or not (response.status_code in _BUSY or is_in_work):
                     return response
                 requested_s = self._read_retry_after(response)

@@ -1,0 +1,80 @@
+"""Bodies of requests that ingest events."""
+
+import json
+import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+from okube_api.client.event_content import NDJSON, detect_headers, open_content
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "encoding"),
+    [
+        ("a.csv", "text/csv", None),
+        ("A.CSV.GZ", "text/csv", "gzip"),
+        ("a.b.ndjson.zst", NDJSON, "zstd"),
+        ("a.parquet", "application/vnd.apache.parquet", None),
+    ],
+)
+def test_name_of_a_file_says_its_format(name: str, media_type: str, encoding: str | None) -> None:
+    headers = detect_headers(Path(name))
+    assert (headers["Content-Type"], headers.get("Content-Encoding")) == (media_type, encoding)
+
+
+@pytest.mark.parametrize("name", ["a", "a.gz", "a.doc", ".gz"])
+def test_unknown_names_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="does not say its format"):
+        detect_headers(Path(name))
+
+
+def test_values_of_python_are_written_as_json() -> None:
+    event = {
+        "at": datetime(2024, 3, 5, 10, tzinfo=UTC),
+        "day": date(2024, 3, 5),
+        "amount": Decimal("12.30"),
+        "count": np.int64(3),
+        "name": "é",
+        "none": None,
+    }
+    with open_content([event]) as content:
+        assert isinstance(content.body, Path)
+        (line,) = content.body.read_text(encoding="utf-8").splitlines()
+    assert not content.body.exists()
+    assert json.loads(line) == {
+        "at": "2024-03-05T10:00:00+00:00",
+        "day": "2024-03-05",
+        "amount": "12.30",
+        "count": 3,
+        "name": "é",
+        "none": None,
+    }
+
+
+def test_pandas_frame_is_sent_as_json_without_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("okube_api.client.event_content.find_spec", lambda _name: None)
+    frame = pandas.DataFrame({"user": ["ann", "bob"], "at": pandas.to_datetime(["2024-03-05", None])}, index=[7, 8])
+    with open_content(frame) as content:
+        assert content.headers == {"Content-Type": NDJSON}
+        assert isinstance(content.body, bytes)
+    lines = [json.loads(line) for line in content.body.splitlines()]
+    assert lines == [{"user": "ann", "at": "2024-03-05T00:00:00"}, {"user": "bob", "at": None}]
+
+
+@pytest.mark.parametrize("events", [5, {"user": "ann"}, b"user"])
+def test_other_objects_are_refused(events: object) -> None:
+    with pytest.raises(TypeError, match="Give a list of dicts"), open_content(events):
+        pass
+
+
+def test_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    from okube_api.client import AnalyticsAnswer, MissingExtra
+
+    monkeypatch.setitem(sys.modules, "polars", None)
+    answer = AnalyticsAnswer([], {"timezone": "UTC"})
+    with pytest.raises(MissingExtra, match=r"^This needs polars: pip install 'okube-api\[polars\]'\.$"):
+        answer.to_polars()
