@@ -132,11 +132,11 @@ async def run_samples(kinds: Sequence[str] = KINDS) -> AsyncIterator[SampleClien
             headers = {"Authorization": f"Bearer {token}"}
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
                 sample = SampleClient(client)
-                await _fill_application(sample, kinds)
+                await fill_application(sample, kinds)
                 yield sample
 
 
-async def _fill_application(sample: SampleClient, kinds: Sequence[str]) -> None:
+async def fill_application(sample: SampleClient, kinds: Sequence[str]) -> None:
     world = json.loads((SAMPLES / "world.json").read_text(encoding="utf-8"))
     answer = await sample.client.post("/applications", json={"key": APPLICATION, **world["application"]})
     assert answer.is_success, answer.text

@@ -3,27 +3,19 @@
 import io
 from collections.abc import AsyncIterator
 from datetime import date
-from pathlib import Path
 
 import httpx
 import pytest
-from okube_api.auth.secret import load_secret_key
-from okube_api.cli.demo_login import set_login_password
-from okube_api.cli.fill_demo import create_demo_users
-from okube_api.demo.fill import fill_applications
-from okube_api.demo.samples import create_samples
-from okube_api.kit.application import Application
 from okube_api.store.values import Json
 from PIL import Image
 
 from tests.api.server import Server, run_server
 from tests.api.swagger_requests import SwaggerRequest, prepare_requests
-from tests.demo.filled_demo import get_demo_services
+from tests.demo.small_demo import PASSWORD, fill_small_demo
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-UNTIL, DAYS = date(2025, 1, 5), 70  # the campaign of the examples starts after 60 days
-PASSWORD = "bicycle harbour mint lantern"
+UNTIL = date(2025, 1, 5)
 
 EXCEPTIONS = {
     "accept_invitation_by_token": "the token is shown once, to the administrator who invites",
@@ -55,19 +47,9 @@ async def demo_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
     """Run the application on a small demo."""
     folder = tmp_path_factory.mktemp("demo")
     async with run_server("duckdb", f"duckdb:{folder / 'okube.duckdb'}") as server:
-        await fill_demo(server, folder)
+        await fill_small_demo(server.services, folder, UNTIL)
         server.app.state.demo_password = PASSWORD
         yield server
-
-
-async def fill_demo(server: Server, folder: Path) -> None:
-    """Fill the store of a server with a small demo, as the command does."""
-    services = server.services
-    documents = await fill_applications(get_demo_services(services), UNTIL, scale=0.001, days=DAYS)
-    applications = [document["_id"] for document in documents]
-    login = await create_demo_users(services.store, load_secret_key(services.settings), applications)
-    await create_samples(services.store, services.sites, Application.from_document(documents[0]), login)
-    await set_login_password(services.store, folder, PASSWORD)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Tests of the manual: its command blocks run, its figures are those of the server."""
