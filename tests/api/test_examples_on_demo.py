@@ -23,6 +23,7 @@ EXCEPTIONS = {
     "decline_invitation": "as above",
     "create_first_administrator": "the token is printed by `okube-api serve`, while there is no administrator",
     "create_application": "only platform administrators create applications, and the login of the demo is none",
+    "create_backup": "only platform administrators make backups, and the login of the demo is none",
     "get_job": "a job has a new id each time, and expires after a day",
     "get_job_result": "as above",
     "delete_job": "as above",
