@@ -137,6 +137,7 @@ async def run_samples(kinds: Sequence[str] = KINDS) -> AsyncIterator[SampleClien
 
 
 async def fill_application(sample: SampleClient, kinds: Sequence[str]) -> None:
+    """Create the application of the samples with its resources, and send its events of these kinds."""
     world = json.loads((SAMPLES / "world.json").read_text(encoding="utf-8"))
     answer = await sample.client.post("/applications", json={"key": APPLICATION, **world["application"]})
     assert answer.is_success, answer.text
