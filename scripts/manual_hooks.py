@@ -3,9 +3,11 @@
 `mkdocs.yml` names this file.  MkDocs calls the functions by their names.
 """
 
+import json
 import posixpath
 import re
 import shutil
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ OUTSIDE = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md",
 """Pages of the manual that are files of the repository, since a forge shows them at these paths."""
 
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#\s]*)(#[^)\s]*)?\)")
+_NPM_PACKAGE = re.compile(r"node_modules/((?:@[^/]+/)?[^/]+)")
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _RUN_COMMENT = re.compile(r"^<!-- run: [^>]*-->\n", re.MULTILINE)
 _SOURCE_MAP = re.compile(rb"(?://# sourceMappingURL=\S+|/\*# sourceMappingURL=\S+ \*/)\n?")
@@ -71,8 +74,9 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
 
 def on_post_build(*, config: MkDocsConfig) -> None:
-    """Delete unused files and references to source maps."""
+    """Name the licences of the theme; delete unused files and references to source maps."""
     site = Path(config.site_dir)
+    (site / "assets/licenses.txt").write_text(_collect_licenses(site), encoding="utf-8")
     for file in [*site.rglob("*.map"), *(site / name for name in UNUSED)]:
         if file.is_dir():
             shutil.rmtree(file)
@@ -80,6 +84,18 @@ def on_post_build(*, config: MkDocsConfig) -> None:
             file.unlink(missing_ok=True)
     for file in sorted([*site.rglob("*.min.js"), *site.rglob("*.min.css")]):
         file.write_bytes(_SOURCE_MAP.sub(b"", file.read_bytes()))
+
+
+def _collect_licenses(site: Path) -> str:
+    """Return the licence of the theme, with the names of the packages that its scripts and styles contain."""
+    theme = distribution("mkdocs-material")
+    (license_file,) = [file for file in theme.files or () if file.name == "LICENSE"]
+    sources = [source for map_ in site.rglob("*.map") for source in json.loads(map_.read_bytes())["sources"]]
+    packages = {name for source in sources for name in _NPM_PACKAGE.findall(source)[-1:]}
+    return (
+        f"The pages use Material for MkDocs {theme.version}:\n\n{license_file.read_text()}\n"
+        f"Its scripts and styles contain these packages of npm: {', '.join(sorted(packages))}.\n"
+    )
 
 
 def _expand_entry(item: Any) -> Any:

@@ -27,6 +27,10 @@ answer again for 24 hours.
 **Errors** are `application/problem+json` (RFC 9457). Every answer has an `X-Request-Id`.
 """
 
+MANUAL_LINK = """
+The [manual](manual/) explains stays, touches and uplift, every KPI with an example, files of events and questions.
+"""
+
 TAGS = [
     {"name": "authentication", "description": "Login, API keys and the current user."},
     {"name": "applications", "description": "Applications, their settings and their users."},

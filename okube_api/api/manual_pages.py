@@ -23,6 +23,8 @@ from okube_api.http.middleware.proxy import public_path
 MANUAL = Path(__file__).parent / "manual"
 """The folder of the build."""
 
+MANUAL_PATH = "/manual"
+
 _POLICY = (
     "default-src 'none'; script-src {scripts}; style-src {styles}; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -72,14 +74,14 @@ def build_manual_routes(folder: Path = MANUAL) -> list[BaseRoute]:
 
     folder: of the build.
     """
-    routes: list[BaseRoute] = [PageRoute("/manual", _redirect)]
+    routes: list[BaseRoute] = [PageRoute(MANUAL_PATH, _redirect)]
     if (folder / "index.html").is_file():
-        return [*routes, FilesMount("/manual", ManualFiles(folder))]
-    return [*routes, PageRoute("/manual/", _answer_not_built)]
+        return [*routes, FilesMount(MANUAL_PATH, ManualFiles(folder))]
+    return [*routes, PageRoute(f"{MANUAL_PATH}/", _answer_not_built)]
 
 
 async def _redirect(request: Request) -> Response:
-    return RedirectResponse(public_path(request.scope, "/manual/"), 308)
+    return RedirectResponse(public_path(request.scope, f"{MANUAL_PATH}/"), 308)
 
 
 async def _answer_not_built(_request: Request) -> Response:

@@ -14,9 +14,10 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from okube_api.analytics.schemas.answers import ScopeValues
 from okube_api.api.credentials import COOKIE
-from okube_api.api.descriptions import DESCRIPTION, TAGS
+from okube_api.api.descriptions import DESCRIPTION, MANUAL_LINK, TAGS
 from okube_api.api.examples import EXAMPLES, add_path_examples, fill_in_password
 from okube_api.api.field_descriptions import describe_fields, describe_parameters
+from okube_api.api.manual_pages import MANUAL_PATH
 from okube_api.api.multipart import expand_multipart
 from okube_api.api.openapi_caching import NOT_MODIFIED, NOT_MODIFIED_RESPONSE, VERSION, describe_caching
 from okube_api.api.openapi_shapes import (
@@ -180,6 +181,9 @@ def build_document(app: FastAPI) -> Json:
         routes=app.routes,
         tags=TAGS,
     )
+    if any(getattr(route, "path", None) == MANUAL_PATH for route in app.routes):
+        document["externalDocs"] = {"description": "Manual", "url": "manual/"}  # relative, as the server is
+        document["info"]["description"] += MANUAL_LINK  # Swagger UI leaves out relative `externalDocs`
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(_build_schemas(Problem) | _build_schemas(ScopeValues))
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's refusals; ours are problems

@@ -138,6 +138,7 @@ def test_the_manual_may_be_missing_or_off(tmp_path: Path, manual: bool, media_ty
         answer = client.get("/manual/")
         assert (answer.status_code, answer.headers["content-type"]) == (404, media_type)
         assert text in answer.text
+        assert ("externalDocs" in client.get("/openapi.json").json()) is manual
 
 
 # -- the committed build -------------------------------------------------------------------------------------------

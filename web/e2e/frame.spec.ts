@@ -30,6 +30,13 @@ test("the URL is the state: period, comparison and filters, back and forward", a
   await expect(page).not.toHaveURL(/f\.sites/);
 });
 
+test("the manual is a link at the top", async ({ page, request }) => {
+  await page.goto("/");
+  const link = page.getByRole("link", { name: "Manual, in a new tab" });
+  await expect(link).toHaveAttribute("href", "/manual/");
+  expect(await (await request.get("/manual/")).text()).toContain("<title>Okube API</title>");
+});
+
 test("choose days by the calendar", async ({ page }) => {
   await page.goto(`/a/${APPLICATION}/overview`);
   await page.getByLabel("Period", { exact: true }).selectOption("custom");

@@ -1,5 +1,6 @@
 import {
   Bookmark,
+  BookOpen,
   ChartLine,
   Database,
   House,
@@ -81,6 +82,16 @@ export function Frame({ page, children }: { page: PageName; children: ComponentC
           >
             <span>{texts.frame.views}</span>
           </Button>
+          <a
+            class="button button-plain button-icon"
+            href={`${ROOT}manual/`}
+            target="_blank"
+            rel="noreferrer"
+            aria-label={texts.frame.manual}
+            title={texts.frame.manual}
+          >
+            <BookOpen size={18} aria-hidden="true" />
+          </a>
           <Preferences />
         </div>
       </header>

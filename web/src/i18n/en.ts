@@ -105,6 +105,7 @@ export const en = {
     account: "Account",
     logOut: "Log out",
     print: "Print",
+    manual: "Manual, in a new tab",
     docs: "API documentation",
     saveView: "Save this view",
     presets: {

@@ -108,6 +108,7 @@ export const fr: Texts = {
     account: "Compte",
     logOut: "Se déconnecter",
     print: "Imprimer",
+    manual: "Manuel (en anglais), dans un nouvel onglet",
     docs: "Documentation de l'API",
     saveView: "Enregistrer cette vue",
     presets: {
