@@ -89,7 +89,7 @@ def on_post_build(*, config: MkDocsConfig) -> None:
 def _collect_licenses(site: Path) -> str:
     """Return the licence of the theme, with the names of the packages that its scripts and styles contain."""
     theme = distribution("mkdocs-material")
-    (license_file,) = [file for file in theme.files or () if file.name == "LICENSE"]
+    (license_file,) = [file for file in theme.files or () if file.parts[-2:] == ("licenses", "LICENSE")]
     sources = [source for map_ in site.rglob("*.map") for source in json.loads(map_.read_bytes())["sources"]]
     packages = {name for source in sources for name in _NPM_PACKAGE.findall(source)[-1:]}
     return (
