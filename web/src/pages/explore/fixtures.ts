@@ -21,6 +21,9 @@ export function makeKpi(changes: Partial<Kpi> = {}): Kpi {
     scopes: ["globals", "sites", "channels"],
     example: 1,
     description: "All visits.",
+    meaning: "How often people came.",
+    formula: ["sum of visits"],
+    events: ["visits"],
     granularities: { histogram: [...GRAINS], aggregation: [...GRAINS, "hourOfWeek"] },
     by: {
       sites: ADDITIVE,
