@@ -24,6 +24,7 @@ _RETRY_AFTER_S = 30
 
 @router.post(
     "/admin/backup",
+    operation_id="create_backup",
     response_class=StreamingResponse,
     responses={
         200: {
