@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -70,7 +71,6 @@ def start_in_namespace(log: Path) -> Iterator[str]:
 @contextmanager
 def forward_port(port: int) -> Iterator[None]:
     """Forward connections to a port of 127.0.0.1 to the namespace, as container engines do."""
-    loop = asyncio.new_event_loop()
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while content := await reader.read(65536):
@@ -80,19 +80,29 @@ def forward_port(port: int) -> Iterator[None]:
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner, outer = await asyncio.open_connection(CONTAINER, 8000)
-        with suppress(ConnectionError):
-            await asyncio.gather(copy(reader, outer), copy(inner, writer))
+        try:
+            with suppress(ConnectionError):
+                await asyncio.gather(copy(reader, outer), copy(inner, writer))
+        finally:
+            outer.close()
+            writer.close()
 
-    server = loop.run_until_complete(asyncio.start_server(accept, "127.0.0.1", port))
-    thread = Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    async def forward(is_listening: Future[None], end: asyncio.Event) -> None:
+        server = await asyncio.start_server(accept, "127.0.0.1", port)
+        is_listening.set_result(None)
+        await end.wait()
+        server.close()  # `Runner` cancels the connections that are left
+
+    with asyncio.Runner() as runner:
+        loop, is_listening, end = runner.get_loop(), Future[None](), asyncio.Event()
+        thread = Thread(target=lambda: runner.run(forward(is_listening, end)))
+        thread.start()
+        is_listening.result(timeout=10)
+        try:
+            yield
+        finally:
+            loop.call_soon_threadsafe(end.set)
+            thread.join()
 
 
 def test_published_port_opens_the_explorer_and_other_addresses_need_https(
