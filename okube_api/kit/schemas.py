@@ -186,6 +186,8 @@ def list_types(annotation: Any) -> list[Any]:
 
 _CONTROL = r"\u0000-\u001f\u007f-\u009f"
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+NO_SUCH_DAY = "This day does not exist."
 KEY_PATTERN = rf"^[^{_CONTROL}]+$"
 
 
@@ -205,14 +207,21 @@ def _list_timezones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+def is_existing_day(text: str) -> bool:
+    """Return whether a day `YYYY-MM-DD` is in the calendar: 30 February is not."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _check_day(text: str) -> str:
     """Check that a day is written `YYYY-MM-DD`; Python also reads other forms of ISO 8601."""
-    try:
-        is_day = date.fromisoformat(text).isoformat() == text
-    except ValueError:  # its message would repeat the text
-        is_day = False
-    if not is_day:
+    if not _DAY.fullmatch(text):
         raise ValueError("Write a day as YYYY-MM-DD.")
+    if not is_existing_day(text):
+        raise ValueError(NO_SUCH_DAY)
     return text
 
 

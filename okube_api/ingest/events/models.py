@@ -3,6 +3,7 @@
 Their JSON Schemas are published, and files are validated by them.
 """
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 import orjson
@@ -21,14 +22,17 @@ from okube_api.geo.geometry import AREA_BOUNDS, ImpossibleGeometry, UnreadableGe
 from okube_api.ingest.columns.timestamps import FIRST_YEAR, LAST_YEAR, parse_instant
 from okube_api.kit.cells import is_naive_instant
 from okube_api.kit.geometry_schema import GEOMETRY_SCHEMA
-from okube_api.kit.schemas import KEY_PATTERN, Day
+from okube_api.kit.schemas import KEY_PATTERN, NO_SUCH_DAY, Day, is_existing_day
 
 MAX_STAY_S = 31 * DAY_S
 _EXAMPLE = "2019-03-28T10:25:15+01:00"
+_DAY_OF_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]", re.ASCII)
 
 
 def _check_instant(text: str) -> str:
     if parse_instant(text) is None:
+        if _DAY_OF_INSTANT.match(text) and not is_existing_day(text[:10]):
+            raise ValueError(NO_SUCH_DAY)
         if is_naive_instant(text):
             raise ValueError(
                 f"The time zone is missing. Give `timezone`, or use RFC 3339 with an offset, such as {_EXAMPLE}."

@@ -12,6 +12,7 @@ from okube_api.ingest.parse.cell_columns import CellReader
 from okube_api.ingest.parse.column_map import ColumnMap
 from okube_api.ingest.parse.csv_parser import CsvParser
 from okube_api.ingest.parse.line_blocks import LineBlock
+from okube_api.ingest.parse.local_times import LocalTimes
 from okube_api.ingest.parse.text import ParsedBlock
 from okube_api.kit.headers import MAX_HEADER_CHARACTERS
 
@@ -182,10 +183,28 @@ def test_days_of_spreadsheets(days: list[str], order: Any, expected: list[str]) 
     assert all("`dates`" in line.reason and "05/06" not in line.reason for line in block.rejected)
 
 
-@pytest.mark.parametrize("cell", ["Ada Lovela", "Ada Lovelace", "2023-02-30"])
-def test_reasons_never_repeat_a_cell(cell: str) -> None:
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("Ada Lovela", "Write a day as YYYY-MM-DD."),
+        ("Ada Lovelace", "Write a day as YYYY-MM-DD."),
+        ("2023-02-30", "This day does not exist."),
+        ("2023/02/30", "This day does not exist."),
+        ("30/02/2023", "This day does not exist."),
+        ("2023-13-01", "This day does not exist."),
+    ],
+)
+def test_reasons_of_days_never_repeat_a_cell(cell: str, message: str) -> None:
     (rejected,) = read("deliveries", f"campaign,day,prints\nc,{cell},1\n").rejected
-    assert rejected.reason == "'day': Write a day as YYYY-MM-DD."
+    assert rejected.reason == f"'day': {message}"
+
+
+@pytest.mark.parametrize("cell", ["2023-02-30T10:00:00Z", "2023-02-30 10:00:00+01:00", "2023-02-30 10:00"])
+@pytest.mark.parametrize("zone", [None, "Europe/Paris"])
+def test_reasons_of_instants_name_a_missing_day(cell: str, zone: str | None) -> None:
+    reader = CellReader("visits", local_times=LocalTimes(zone) if zone else None)
+    (rejected,) = read("visits", f"user,site,at\na,s,{cell}\n", reader=reader).rejected
+    assert rejected.reason == "'at': This day does not exist."
 
 
 def test_a_missing_time_zone_is_named() -> None:
