@@ -10,7 +10,7 @@ from okube_api.ingest.columns.timestamps import parse_days, parse_instant, parse
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FORM = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-
+FORM = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII)
 offsets = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 moments = st.datetimes(datetime(1969, 12, 1), datetime(2100, 1, 20), timezones=offsets)  # noqa: DTZ001
 written = st.one_of(
