@@ -1,4 +1,4 @@
-"""Client of a running server, for commands that cannot open the store because the server holds its file."""
+"""Client of a running server, for commands that otherwise work on the store themselves."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from okube_api.cli.requests import RemoteError, connect
 from okube_api.ingest.parse.codecs import detect_format
 from okube_api.ingest.parse.read_options import ReadOptions
 
@@ -13,10 +14,6 @@ if TYPE_CHECKING:
     import httpx
 
 _CHUNK_BYTES = 2**20
-
-
-class RemoteError(Exception):
-    """The server refused the request or cannot be reached."""
 
 
 class RemoteServer:
@@ -27,8 +24,7 @@ class RemoteServer:
     """
 
     def __init__(self, url: str, token: str) -> None:
-        self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._url, self._token = url, token
 
     async def upload_file(
         self,
@@ -46,10 +42,10 @@ class RemoteServer:
         on_progress: called with the number of bytes sent so far.
         """
         media_type, encoding = detect_format(path)
-        response = await self._send(
+        response = await self._post(
             f"/applications/{quote(application, safe='')}/ingest/{quote(kind, safe='')}",
             params={**options.as_parameters(), **({"atomic": "true"} if atomic else {})},
-            expected_code="nothing_accepted",
+            allowed_codes=("nothing_accepted",),
             headers={"Content-Type": media_type, "Content-Encoding": encoding},
             content=_read_chunks(path, on_progress),
         )
@@ -58,7 +54,7 @@ class RemoteServer:
 
     async def rebuild(self, application: str) -> None:
         """Rebuild the facts of an application.  Raise RemoteError."""
-        await self._send(f"/applications/{quote(application, safe='')}/rebuild")
+        await self._post(f"/applications/{quote(application, safe='')}/rebuild")
 
     async def add_user(self, application: str, email: str, password: str | None, role: str) -> str | None:
         """Invite a user to an application, and return the token of the invitation; None when it was sent by mail.
@@ -67,7 +63,7 @@ class RemoteServer:
         Raise RemoteError.
         """
         body = {"login": email, "role": role, **({"password": password} if password is not None else {})}
-        response = await self._send(f"/applications/{quote(application, safe='')}/users", json=body)
+        response = await self._post(f"/applications/{quote(application, safe='')}/users", json=body)
         user: dict[str, Any] = response.json()
         if password is not None and user["status"] != "active":
             raise RemoteError(
@@ -77,42 +73,10 @@ class RemoteServer:
         token: str | None = user["token"]
         return token
 
-    async def _send(
-        self, path: str, *, headers: dict[str, str] | None = None, expected_code: str | None = None, **request: Any
-    ) -> "httpx.Response":
-        """Send a POST request.  Raise RemoteError, except for the problem with the expected code."""
-        import httpx  # noqa: PLC0415 - a server does not need it
-
-        timeout = httpx.Timeout(None, connect=10.0)
-        try:
-            async with httpx.AsyncClient(timeout=timeout, headers=self._headers) as client:
-                response = await client.post(f"{self._url}{path}", headers=headers, **request)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RemoteError(
-                f"{self._url} does not answer ({error}). Check --url, and that the server is running."
-            ) from None
-        if response.is_success or (expected_code is not None and _get_code(response) == expected_code):
-            return response
-        raise RemoteError(_error_message(response))
-
-
-def _get_code(response: "httpx.Response") -> str | None:
-    """Return the code of a problem document; None when the answer is not one."""
-    try:
-        code: str | None = response.json().get("code")
-    except (ValueError, AttributeError):
-        return None
-    return code
-
-
-def _error_message(response: "httpx.Response") -> str:
-    """Return the texts of a problem document, or the status when the answer is not one (of a proxy, for example)."""
-    try:
-        problem = response.json()
-        faults = [fault["message"] for fault in problem.get("errors", ())]
-        return " ".join(dict.fromkeys((problem["detail"], *faults)))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return f"The server answered {response.status_code} {response.reason_phrase}."
+    async def _post(self, path: str, **request: Any) -> "httpx.Response":
+        """Send a POST request.  Raise RemoteError."""
+        async with connect(self._url, self._token) as requests:
+            return await requests.send("POST", path, **request)
 
 
 async def _read_chunks(path: Path, on_progress: Callable[[int], None]) -> AsyncIterator[bytes]:

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from okube_api.auth.secret import BadSecret, load_secret_key
 from okube_api.auth.secret_fingerprint import claim_store
-from okube_api.cli.remote import RemoteError, RemoteServer
+from okube_api.cli.remote import RemoteServer
+from okube_api.cli.requests import RemoteError
 from okube_api.clock import utc_now
 from okube_api.errors import Refusal, format_suggestion
 from okube_api.http.listener import new_event_loop
@@ -131,8 +132,9 @@ def build_store(settings: Settings) -> Store:
 
 def build_remote(url: str | None, token: str | None) -> RemoteServer | None:
     """Return the running server to use, None without a URL: the command then opens the store itself."""
-    if url is None:
-        return None
-    if not token:
-        fail("--url needs a token: pass --token, or set OKUBE_TOKEN.")
-    return RemoteServer(url, token)
+    return None if url is None else RemoteServer(url, require_token(token))
+
+
+def require_token(token: str | None) -> str:
+    """Return the token for a running server; end the process when there is none."""
+    return token or fail("--url needs a token: pass --token, or set OKUBE_TOKEN.")

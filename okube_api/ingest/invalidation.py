@@ -156,6 +156,11 @@ class Invalidation:
 
         return await self._stale.load(application, read)
 
+    @property
+    def is_rebuilding(self) -> bool:
+        """Whether a rebuild that has started is not done."""
+        return any(not task.done() for task in self._tasks.values())
+
     async def drain(self, application: str | None = None) -> None:
         """Wait until the rebuilds that have started are done, of one application or of all."""
         tasks = [task for owner, task in self._tasks.items() if application in (None, owner)]

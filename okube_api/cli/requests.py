@@ -1,0 +1,105 @@
+"""Requests of commands to the API of a running server, or of an application in this process."""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx
+
+_CONNECT_S = 10.0
+
+
+class RemoteError(Exception):
+    """The server refused the request or cannot be reached."""
+
+
+class ApiRefusal(RemoteError):
+    """The API refused a request.
+
+    status: of the response.
+    problem: the problem document; empty when the answer is none, such as that of a proxy.
+    """
+
+    def __init__(self, message: str, status: int, problem: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problem = problem
+
+
+class ApiRequests:
+    """Sends requests to one API, with its address and credentials.
+
+    address: of the server, for messages.
+    """
+
+    def __init__(self, client: "httpx.AsyncClient", address: str) -> None:
+        self._client = client
+        self._address = address
+
+    async def send(
+        self, method: str, path: str, *, allowed_codes: Collection[str] = (), **request: Any
+    ) -> "httpx.Response":
+        """Send a request and return the response.
+
+        path: such as `/applications/acme/sites`, with its parts percent-encoded.
+        allowed_codes: problems with these codes are returned instead of raised.
+        request: further arguments of `httpx.AsyncClient.request`, such as `params`, `json`, `content` and `files`.
+        Raise ApiRefusal for every other problem, RemoteError when the server does not answer.
+        """
+        import httpx  # noqa: PLC0415 - a server does not need it
+
+        try:
+            response = await self._client.request(method, path, **request)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise RemoteError(describe_silence(self._address, error)) from None
+        if response.is_success:
+            return response
+        problem = _read_problem(response)
+        if problem.get("code") in allowed_codes:
+            return response
+        raise ApiRefusal(_describe_refusal(response, problem), response.status_code, problem)
+
+
+@asynccontextmanager
+async def connect(url: str, token: str) -> AsyncIterator[ApiRequests]:
+    """Yield requests to a running server.
+
+    url: such as http://127.0.0.1:8000.
+    token: from POST /auth/login, or an API key.
+    Raise RemoteError for a URL that is none.
+    """
+    import httpx  # noqa: PLC0415 - a server does not need it
+
+    headers = {"Authorization": f"Bearer {token}"}
+    timeout = httpx.Timeout(None, connect=_CONNECT_S)
+    try:
+        client = httpx.AsyncClient(base_url=url.rstrip("/"), timeout=timeout, headers=headers)
+    except httpx.InvalidURL as error:
+        raise RemoteError(describe_silence(url, error)) from None
+    async with client:
+        yield ApiRequests(client, url)
+
+
+def describe_silence(address: str, error: Exception) -> str:
+    """Return a sentence on a server that does not answer."""
+    reason = str(error) or type(error).__name__
+    return f"{address} does not answer ({reason}). Check --url, and that the server is running."
+
+
+def _read_problem(response: "httpx.Response") -> Mapping[str, Any]:
+    """Return the problem document of a response; an empty one when it is none."""
+    try:
+        problem = response.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _describe_refusal(response: "httpx.Response", problem: Mapping[str, Any]) -> str:
+    """Return the texts of a problem document, or the status when the answer is none (of a proxy, for example)."""
+    try:
+        messages = (fault["message"] for fault in problem.get("errors", ()))
+        return " ".join(dict.fromkeys((problem["detail"], *messages)))
+    except (KeyError, TypeError):
+        return f"The server answered {response.status_code} {response.reason_phrase}."

@@ -1,0 +1,68 @@
+"""Requests of commands to an application in this process, without a server."""
+
+import logging
+
+import pytest
+import structlog
+from okube_api.cli.api import open_api
+from okube_api.cli.requests import ApiRefusal, RemoteError
+from okube_api.cli.runtime import open_services
+from okube_api.settings import Settings
+from okube_api.store.conditions import EVERYTHING
+
+from tests.processes import find_free_port
+
+pytestmark = [pytest.mark.usefixtures("work_folder"), pytest.mark.anyio]
+
+APPLICATION = {"key": "acme", "name": "Acme", "timezone": "Europe/Paris"}
+
+
+async def test_all_is_allowed_without_a_user_in_the_store(capsys: pytest.CaptureFixture[str]) -> None:
+    async with open_api(None, None, creates_store=True) as requests:
+        created = await requests.send("POST", "/applications", json=APPLICATION)
+        assert created.json()["key"] == "acme"
+        site = {"key": "lyon", "name": "Lyon", "online": True}
+        await requests.send("POST", "/applications/acme/sites", json=site)
+    async with open_api(None, None) as requests:  # the store was closed, and is opened again
+        sites = await requests.send("GET", "/applications/acme/sites")
+        assert [site["key"] for site in sites.json()["documents"]] == ["lyon"]
+        users = await requests.send("GET", "/applications/acme/users")
+        assert users.json()["documents"] == []
+    assert capsys.readouterr() == ("", "")
+    async with open_services(Settings()) as services:
+        assert await services.store.find(services.sessions.users.collection, EVERYTHING) == []
+
+
+async def test_a_refusal_has_the_texts_and_the_document_of_the_problem() -> None:
+    async with open_api(None, None, creates_store=True) as requests:
+        with pytest.raises(ApiRefusal, match="No application 'acme'") as raised:
+            await requests.send("GET", "/applications/acme")
+        assert (raised.value.status, raised.value.problem["code"]) == (404, "not_found")
+        allowed = await requests.send("GET", "/applications/acme", allowed_codes=("not_found",))
+        assert allowed.status_code == 404
+
+
+async def test_an_absent_store_is_not_created() -> None:
+    with pytest.raises(ValueError, match=r"no store at .*okube\.duckdb.*--url"):
+        async with open_api(None, None):
+            pass
+    assert not Settings().data_folder.exists()
+
+
+async def test_the_log_is_configured_as_before_afterwards() -> None:
+    before = structlog.get_config()["wrapper_class"]
+    async with open_api(None, None, creates_store=True) as requests:
+        await requests.send("GET", "/applications")
+        log = structlog.get_logger("okube")
+        assert not log.is_enabled_for(logging.INFO)
+        assert log.is_enabled_for(logging.WARNING)
+    assert structlog.get_config()["wrapper_class"] is before
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "127.0.0.1:{port}", "ftp://127.0.0.1:{port}", "http://["])
+async def test_a_server_that_does_not_answer_is_named(url: str) -> None:
+    url = url.format(port=find_free_port())
+    with pytest.raises(RemoteError) as raised:
+        async with open_api(url, "token") as requests:
+            await requests.send("GET", "/applications")
+    assert str(raised.value).startswith(f"{url} does not answer (")
