@@ -20,6 +20,7 @@ REFUSED = [  # kind, file, options: in the order of the page
     pytest.param("purchases", b"user,site,at,total\nann,lyon,2024-03-06T11:00:00Z,40\n", {}, id="another name"),
     pytest.param("purchases", b"user,site,at,amount\n", {"mapper[amount]": "total"}, id="no such column"),
     pytest.param("visits", NO_ZONE, {}, id="no time zone"),
+    pytest.param("visits", b"", {}, id="no header"),
     pytest.param("visits", "user,site,at\nané,lyon,2024-03-06T11:00:00Z\n".encode("latin-1"), {}, id="not UTF-8"),
 ]
 
@@ -101,6 +102,16 @@ async def test_messages_of_broken_lines(sample: SampleClient, kind: str) -> None
     expected = [(lines[reason["line"] - 1], reason["reason"]) for reason in batch["reasons"]]
     assert len(expected) == len(lines) - 1
     assert re.findall(rf"^\| `{kind}` \| `(.*?)` \| (.*?) \| [^|]*\|$", PAGE, re.MULTILINE) == expected
+
+
+@pytest.mark.parametrize(
+    ("type_", "content"),
+    [("text/csv", b"user,site,at\n"), ("application/x-ndjson", b""), ("application/json", b"[]")],
+)
+async def test_files_without_events_are_accepted(sample: SampleClient, type_: str, content: bytes) -> None:
+    headers = {"Content-Type": type_}
+    answer = await sample.client.post("/applications/lumen/ingest/visits", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["accepted"]) == (201, 0)
 
 
 @pytest.mark.parametrize(("kind", "content", "options"), REFUSED)

@@ -11,6 +11,7 @@ MAX_TITLE_LINES = 20
 """How many lines are searched for the header, without blank ones."""
 MAX_HEADER_CHARACTERS = 2**20
 LONG_HEADER = f"The header must not be longer than {MAX_HEADER_CHARACTERS:,} characters."
+NO_HEADER = "The file has no header. The first line must name the columns."
 LONG_CELL = "A cell must not be longer than 128 KiB."
 """Reason for what the reader of the standard library refuses."""
 

@@ -21,6 +21,7 @@ from okube_api.kit.headers import (
     LONG_HEADER,
     MAX_HEADER_CHARACTERS,
     MAX_TITLE_LINES,
+    NO_HEADER,
     describe_excess_columns,
     find_duplicate,
     find_named_header,
@@ -37,7 +38,6 @@ DELIMITERS = ",;\t|"
 BLOCK_ROWS = 1000
 _MAX_ROW_FAULTS = 10
 _MAX_LINES_BEFORE_HEADER = 1000
-_NO_HEADER = "The file has no header. The first line must name the columns."
 _EMPTY_CELLS = f'{DELIMITERS} "\r\n'
 _TOTAL = re.compile(r"(?:grand |sous[ -]?|sub[ -]?)?total(?: g[ée]n[ée]ral)?[ \u00a0]*:?", re.IGNORECASE)
 _ANY_NUMBER = CellFormat(decimal_comma=True)
@@ -92,7 +92,7 @@ class UploadedTable:
             delimiter = delimiter or find_separator(header)
             self._lines_before_header += 1
             if self._lines_before_header > _MAX_LINES_BEFORE_HEADER:
-                raise _impossible(_NO_HEADER, 1)
+                raise _impossible(NO_HEADER, 1)
             header = self._read_first_line()
         header = self._skip_titles(header, delimiter, named)
         self.delimiter = delimiter or guess_delimiter(header, expected, DELIMITERS)
@@ -136,7 +136,7 @@ class UploadedTable:
         except csv.Error as error:
             raise _impossible(_describe_error(error), 1) from None
         if not any(cells):
-            raise _impossible(_NO_HEADER, 1)
+            raise _impossible(NO_HEADER, 1)
         if unreadable := next((cell for cell in cells if self._unreadable.search(cell)), None):
             hint = " Give `encoding=utf-16` if the file is UTF-16." if "\0" in unreadable else ""
             raise _impossible(f"{self._describe_unreadable(unreadable)}{hint}", 1)

@@ -21,6 +21,7 @@ from okube_api.kit.headers import (
     LONG_HEADER,
     MAX_HEADER_CHARACTERS,
     MAX_TITLE_LINES,
+    NO_HEADER,
     describe_excess_columns,
     find_named_header,
     find_separator,
@@ -118,6 +119,8 @@ class CsvParser:
         if self.header is None:
             lines = self._read_header(lines, is_last=is_last)
         if self._cutter is None:
+            if is_last:
+                raise Impossible(NO_HEADER)
             return concat_blocks(self._kind, [])
         records = self._cutter.cut(lines, is_last=is_last)
         return replace(parse_lines(self._reader, records, self._parse_columns, self.parse_line), lines=records)

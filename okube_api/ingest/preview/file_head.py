@@ -23,6 +23,7 @@ from okube_api.kit.encodings import find_codec
 from okube_api.kit.headers import (
     MAX_COLUMNS,
     MAX_TITLE_LINES,
+    NO_HEADER,
     describe_excess_columns,
     find_duplicate,
     find_likely_header,
@@ -138,7 +139,7 @@ def _read_csv_head(
 ) -> FileHead:
     header, rest = read_header(LineBlock(text, 1), delimiter, expected, find_likely_header)
     if header.text is None or header.delimiter is None:
-        raise Impossible("The file has no header. The first line must name the columns.")
+        raise Impossible(NO_HEADER)
     _check_names(header.names)
     positions = [index for index, name in enumerate(header.names) if name]
     records = RecordCutter(header.delimiter).cut(rest, is_last=not is_partial)

@@ -212,6 +212,17 @@ def test_a_missing_time_zone_is_named() -> None:
     assert "time zone is missing" in rejected.reason
 
 
+@pytest.mark.parametrize("text", ["", "\n\n", ";;;\n", "sep=;\n"])
+def test_a_file_without_a_header_is_refused(text: str) -> None:
+    with pytest.raises(Impossible, match="no header"):
+        read("visits", text)
+
+
+def test_a_header_alone_is_a_file_without_events() -> None:
+    block = read("visits", "user,site,at\n")
+    assert (block.rows.num_rows, block.rejected) == (0, [])
+
+
 def test_an_unnamed_column_is_no_field() -> None:
     with pytest.raises(Impossible):
         read("visits", f",site,at\na,s,{AT}\n")
