@@ -49,12 +49,15 @@ class MemoryWatch:
         return self._watched.get(timeout, False)
 
     async def _run(self) -> None:
-        while self._watched:
-            await asyncio.sleep(_INTERVAL_S)
-            if read_resident_bytes() > self.most_bytes:
-                running = [timeout for timeout, is_ended in self._watched.items() if not is_ended]
-                if running and running == list(self._watched):  # else one is ending: its memory is not free yet
-                    ended = next((each for each in reversed(running) if each in self._background), running[-1])
+        try:
+            while self._watched:
+                await asyncio.sleep(_INTERVAL_S)
+                # While one is ending, whatever the reason, its memory is not free yet.
+                is_one_ending = any(self._watched.values()) or any(timeout.expired() for timeout in self._watched)
+                if self._watched and not is_one_ending and read_resident_bytes() > self.most_bytes:
+                    newest_first = list(reversed(self._watched))
+                    ended = next((each for each in newest_first if each in self._background), newest_first[0])
                     self._watched[ended] = True
                     ended.reschedule(asyncio.get_running_loop().time())
-        self._task = None
+        finally:
+            self._task = None
