@@ -98,16 +98,18 @@ class _Lane:
             if turn in self._waiting:
                 self._waiting.remove(turn)
                 heapify(self._waiting)
-            else:  # cancelled in the moment it was called
+            elif not turn.called.cancelled():  # it was called before it was cancelled
                 self.leave()
             raise
 
     def leave(self) -> None:
         """Give the place to the cheapest question that waits, or free it."""
-        if self._waiting:
-            heappop(self._waiting).called.set_result(None)
-        else:
-            self._free += 1
+        while self._waiting:
+            turn = heappop(self._waiting)
+            if not turn.called.cancelled():  # else its task is cancelled, but has not run since
+                turn.called.set_result(None)
+                return
+        self._free += 1
 
 
 class Admission:
