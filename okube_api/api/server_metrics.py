@@ -112,5 +112,7 @@ def _is_embedded(services: Services) -> bool:
 
 
 def _list_folders(services: Services) -> dict[str, Path]:
-    folders = {"temporary": Path(tempfile.gettempdir())}
-    return {"data": services.settings.data_folder} | folders if _is_embedded(services) else folders
+    folders = {"data": services.settings.data_folder} if _is_embedded(services) else {}
+    with suppress(FileNotFoundError):  # every disk is full
+        folders["temporary"] = Path(tempfile.gettempdir())
+    return folders

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -22,7 +22,7 @@ from okube_api import metrics
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable with the folder of the files; prometheus_client reads it when it is imported."""
 
-_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)  # few: each is a line for each route
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _MODULES = {  # by a segment of the route; `levers` and the like come after `conversions`
     "geo-marketing": "geo-marketing",
@@ -33,6 +33,8 @@ _MODULES = {  # by a segment of the route; `levers` and the like come after `con
 _OUTCOMES = {0: "disconnected", 200: "answered", 202: "job", 304: "unchanged", 503: "unavailable"}
 _PREFIX = "okube-metrics-"  # of folders
 _ENDED = "ended"  # in the names of files: the sums of workers that have ended
+
+disable_created_metrics()  # a line for each series, which nothing reads and several workers do not have
 
 
 class Metrics:
@@ -103,7 +105,11 @@ def list_workers() -> dict[str, int]:
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder is None:
         return {"1": os.getpid()}
-    return {path.stem: int(path.read_text()) for path in sorted(Path(folder).glob("*.pid"))}
+    workers = {}
+    for path in sorted(Path(folder).glob("*.pid")):
+        with suppress(FileNotFoundError):  # the worker has just ended
+            workers[path.stem] = int(path.read_text())
+    return workers
 
 
 @cache
@@ -122,27 +128,41 @@ def _describe_status(status: int) -> str:
 
 
 @contextmanager
-def create_metrics_folder() -> Iterator[Path]:
+def create_metrics_folder(parent: Path | None = None) -> Iterator[Path]:
     """Yield a folder for the files of the workers, whose environment names it; remove it at the end.
 
     Folders of servers that were killed are removed, too: nobody holds the lock of their file `owner`.
+    parent: where to create the folder, else in memory where the system has such a folder.
     """
-    for abandoned in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    parent = parent or _choose_parent()
+    for abandoned in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError), (abandoned / "owner").open("rb") as owner:
             fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(abandoned, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    with (folder / "owner").open("wb") as owner:
+    draft = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=parent))
+    with (draft / "owner").open("wb") as owner:
         fcntl.flock(owner, fcntl.LOCK_EX)
+        folder = draft.rename(parent / draft.name.removeprefix("."))  # once locked: other servers leave it alone
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _choose_parent() -> Path:
+    """Return a folder in memory, else that of temporary files.
+
+    The workers write to mapped files: on a full disk, the system would kill them (SIGBUS).
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - the folder in it has a random name and mode 0700
+    return memory if os.access(memory, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
+
+
 def register_worker(folder: Path, worker: int, pid: int) -> None:
     """Note the process of a worker, whose memory and processor time are then shown."""
-    (folder / f"{worker}.pid").write_text(str(pid))
+    draft = folder / f"{worker}.draft"
+    draft.write_text(str(pid))
+    draft.rename(folder / f"{worker}.pid")  # at once, because workers may read it at any time
 
 
 def fold_worker(folder: Path, worker: int, pid: int) -> None:
@@ -173,6 +193,6 @@ def _add_file(source: Path, target: Path) -> None:
 @contextmanager
 def _lock_folder(folder: Path, operation: int) -> Iterator[None]:
     """Hold a lock, so that a sum has the counts of an ended worker exactly once."""
-    with suppress(FileNotFoundError), (folder / "lock").open("a") as lock:
+    with (folder / "lock").open("a") as lock:
         fcntl.flock(lock, operation)
         yield

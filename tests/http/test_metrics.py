@@ -1,12 +1,12 @@
 """Counts of several processes in one folder, as `serve --workers` uses it."""
 
+import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
-from okube_api.http.metrics import FOLDER_VARIABLE, create_metrics_folder, fold_worker, register_worker
+from okube_api.http.metrics import FOLDER_VARIABLE, create_metrics_folder, fold_worker, list_workers, register_worker
 
 WORKER = """
 from okube_api.http.metrics import Metrics
@@ -44,12 +44,29 @@ def test_counts_of_all_workers_are_summed() -> None:
     assert 'okube_questions_waiting{size="large"} 1.0' in lines  # those of processes that have ended do not wait
 
 
-def test_folders_of_killed_servers_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_folders_of_killed_servers_are_removed(tmp_path: Path) -> None:
     abandoned = tmp_path / "okube-metrics-abandoned"
     abandoned.mkdir()
     (abandoned / "owner").touch()
-    with create_metrics_folder() as running:
+    with create_metrics_folder(tmp_path) as running:
         assert not abandoned.exists()
-        with create_metrics_folder():
+        with create_metrics_folder(tmp_path):
             assert running.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="the system has no folder in memory")
+def test_files_are_not_on_a_disk_which_can_be_full() -> None:
+    """Writing to a mapped file on a full disk kills the process."""
+    with create_metrics_folder() as folder:
+        assert folder.parent == Path("/dev/shm")
+
+
+def test_workers_that_end_and_start_are_listed_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    register_worker(tmp_path, 1, 11)
+    register_worker(tmp_path, 2, 12)
+    assert list_workers() == {"1": 11, "2": 12}
+    (tmp_path / "1.pid").unlink()
+    (tmp_path / "1.pid").symlink_to("missing")  # is in the list of the folder, and gone when it is opened
+    assert list_workers() == {"2": 12}
