@@ -25,6 +25,7 @@ from okube_api.api.explorer_pages import EXPLORER, build_explorer_routes
 from okube_api.api.manual_pages import MANUAL, build_manual_routes
 from okube_api.api.openapi import build_document
 from okube_api.api.routes import (
+    accounts,
     analytics,
     applications,
     areas,
@@ -81,6 +82,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     campaigns.router,
     levers.router,
     backup.router,
+    accounts.router,
     studies.router,
     views.router,
     analytics.router,

@@ -20,7 +20,7 @@ from okube_api.auth.repository import USERS, UserRepository
 from okube_api.clock import Clock, stamp
 from okube_api.errors import Impossible, Taken
 from okube_api.kit.creation_ids import create_secret
-from okube_api.store.conditions import EVERYTHING, equal
+from okube_api.store.conditions import equal
 from okube_api.store.errors import Duplicate
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType
@@ -51,11 +51,8 @@ class FirstAdministrator:
         self._users = users
 
     async def is_missing(self) -> bool:
-        """Return whether the store has no platform administrator."""
-        is_missing = True
-        async for users in self._store.stream(USERS, EVERYTHING):
-            is_missing = is_missing and not any(user["platformAdmin"] for user in users)
-        return is_missing
+        """Return whether the store has no platform administrator, not even one who is disabled."""
+        return await self._store.count(USERS, equal("platformAdmin", True)) == 0
 
     async def issue_token(self) -> str | None:
         """Return a new token, besides those of other servers; None when there is an administrator."""

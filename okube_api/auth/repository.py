@@ -9,10 +9,11 @@ from unicodedata import normalize
 
 import idna
 
-from okube_api.errors import Taken
-from okube_api.kit.repository import Precondition, Repository
+from okube_api.clock import stamp
+from okube_api.errors import Impossible, RequestConflict, Taken
+from okube_api.kit.repository import ATTEMPTS, Precondition, Repository
 from okube_api.store.conditions import OneOf, equal
-from okube_api.store.errors import Duplicate
+from okube_api.store.errors import Conflict, Duplicate
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
 
@@ -22,6 +23,8 @@ USERS = Collection(
         "version": ColumnType.INTEGER,
         "login": ColumnType.TEXT,  # as `normalize_login` returns it
         "applications": ColumnType.TEXTS,  # those in which the user has a role
+        "platformAdmin": ColumnType.BOOLEAN,
+        "disabled": ColumnType.BOOLEAN,
     },
     unique=(("login",),),
     search=("login", "name"),
@@ -30,6 +33,12 @@ USERS = Collection(
 
 DENYLIST = Collection("spent", fields={"expiresAt": ColumnType.TEXT}, has_revision=True)
 """Revoked tokens and used captchas by id, until they would have expired anyway; see `auth/denylist.py`."""
+
+
+class LastAdministrator(Impossible):
+    """422: no platform administrator who can log in would be left."""
+
+    code = "last_administrator"
 
 
 class Role(StrEnum):
@@ -173,6 +182,43 @@ class UserRepository(Repository):
             return stored | {"verified": True}
 
         return await self.change(user, edit)
+
+    async def set_disabled(self, user: Json, *, disabled: bool, precondition: Precondition | None = None) -> Json:
+        """Disable the login of a user or enable it again, and return the user; earlier tokens become invalid.
+
+        A platform administrator is disabled in one write with a new version of another one, who therefore cannot be
+        disabled at the same time.  Raise LastAdministrator, PreconditionFailed and RequestConflict.
+        """
+        for _ in range(ATTEMPTS):
+            self.check_precondition(user, precondition)
+            if user["disabled"] == disabled:
+                return user
+            changed = self._build_version(user, {"disabled": disabled, "generation": user["generation"] + 1})
+            replaces = [changed]
+            if disabled and user["platformAdmin"]:
+                replaces.append(self._build_version(await self._get_other_administrator(user), {}))
+            try:
+                await self.store.write(USERS, (), replaces, versioned=True)
+            except Conflict:
+                user = await self.get_by_id(user["_id"])
+            else:
+                return changed
+        raise RequestConflict("Other requests are changing this user at the same time. Try again.")
+
+    async def _get_other_administrator(self, user: Json) -> Json:
+        """Return another platform administrator who can log in.  Raise LastAdministrator."""
+        able = equal("platformAdmin", True) & equal("disabled", False) & ~equal("_id", user["_id"])
+        other = await self.store.get(USERS, able)
+        if other is None:
+            message = (
+                f"'{user['login']}' is the last platform administrator who can log in. Create or enable another one "
+                "first."
+            )
+            raise LastAdministrator.at("body", "/disabled", message)
+        return other
+
+    def _build_version(self, user: Json, fields: Json) -> Json:
+        return user | fields | {"version": user["version"] + 1, "updatedAt": stamp(self.clock())}
 
     async def set_role(
         self,

@@ -320,3 +320,38 @@ class MemberAnswer(Answer):
         description="Token of a new invitation, for `POST /auth/invitations/accept`: give it to the user. It is shown "
         "once, and null when it was sent by mail.",
     )
+
+
+# -- users of the platform ---------------------------------------------------------------------------------------
+
+
+class AccountRole(RoleAnswer):
+    """The role of a user in an application."""
+
+    disabled: bool = Field(description="Whether the role is suspended: a disabled role allows nothing.")
+
+
+class AccountAnswer(UserAnswer):
+    """A user of the platform, with the roles in all applications."""
+
+    platform_admin: bool = Field(
+        alias="platformAdmin", description="Whether the user may do everything in all applications."
+    )
+    disabled: bool = Field(description="Whether the user cannot log in.")
+    applications: list[AccountRole]
+    created_at: Instant = Field(alias="createdAt")
+    updated_at: Instant = Field(alias="updatedAt")
+
+
+class AccountUpdate(UpdateBody):
+    """The fields of a user of the platform to change."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset(
+        {"_id", "login", "name", "platformAdmin", "applications", "createdAt", "updatedAt"}
+    )
+
+    disabled: bool = Field(
+        UNSET,
+        description="`true` ends the login, all tokens and all API keys of the user at once; the roles stay. `false` "
+        "gives the login back, without the API keys.",
+    )

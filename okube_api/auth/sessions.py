@@ -13,6 +13,7 @@ from okube_api.auth.tokens import TOKEN_REFUSED, Signer, Token
 from okube_api.clock import Clock
 from okube_api.errors import Forbidden, Unauthorised
 from okube_api.kit.ids import new_id
+from okube_api.kit.repository import Precondition
 from okube_api.kit.revision_cache import RevisionCache
 from okube_api.settings import Settings
 from okube_api.store.conditions import equal
@@ -114,6 +115,19 @@ class LoginSessions:
     async def revoke_token(self, token: Token) -> None:
         """Revoke an access token, for all processes and from the next request on."""
         await self._denylist.add(token.identifier, token.expires)
+
+    async def set_disabled(self, user: Json, *, disabled: bool, precondition: Precondition | None = None) -> Json:
+        """Disable the login of a user or enable it again, and return the user.
+
+        Disabling ends all access tokens and deletes all API keys; enabling does not bring them back.  Raise as
+        `UserRepository.set_disabled` does.
+        """
+        if not disabled and user["disabled"]:
+            await self.keys.remove_all(user["_id"])  # a process may have died between the two steps of disabling
+        changed = await self.users.set_disabled(user, disabled=disabled, precondition=precondition)
+        if disabled:
+            await self.keys.remove_all(user["_id"])
+        return changed
 
     async def change_password(
         self, user: User, current: str, new: str, captcha: str | None = None, *, address: str = ""

@@ -44,6 +44,7 @@ def question(kpi: str, **filters: str) -> Row:
 
 
 PERSONAL = Row(read=PLATFORM, write=PLATFORM)  # belongs to no application: the caller's own data, or public
+PLATFORM_ONLY = Row(read=PLATFORM, write=PLATFORM, body={"disabled": False})  # refused before the path is read
 SITE: Json = {"name": "x", "online": True}
 UNDER = "/applications/{application}"
 
@@ -53,6 +54,7 @@ ROWS: dict[str, Row] = {
     **dict.fromkeys(("/auth/invitations/accept", "/auth/setup"), PERSONAL),
     **dict.fromkeys(("/auth/invitations/{invitation}/accept", "/auth/invitations/{invitation}/decline"), PERSONAL),
     "/admin/backup": PERSONAL,
+    **dict.fromkeys(("/admin/users", "/admin/users/{user}"), PLATFORM_ONLY),
     **dict.fromkeys(("/health/live", "/health/ready", "/metrics", "/analytics/kpis"), PERSONAL),
     "/applications": Row(write=PLATFORM, body={"key": "x"}),
     UNDER: Row(write=ADMIN, body={"name": "x"}),

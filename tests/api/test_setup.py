@@ -11,10 +11,10 @@ import httpx
 import pytest
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.auth.first_administrator import LIFETIME, SETUPS, FirstAdministrator
-from okube_api.auth.repository import USERS
-from okube_api.store.conditions import EVERYTHING
+from okube_api.auth.repository import USERS, User
+from okube_api.store.conditions import EVERYTHING, equal
 
-from tests.api.server import PASSWORD, Json, Server, run_server
+from tests.api.server import PASSWORD, Json, Server, run_server, share_store
 
 pytestmark = pytest.mark.anyio
 
@@ -214,3 +214,54 @@ async def test_unusable_password_file_is_named(
 async def test_login_without_a_password_file_is_refused(empty_server: Server) -> None:
     with pytest.raises(ValueError, match="needs OKUBE_ADMIN_PASSWORD_FILE"):
         await empty_server.services.first_administrator.create_configured(LOGIN, None)
+
+
+# -- the last administrator --------------------------------------------------------------------------------------
+
+
+async def set_disabled(caller: httpx.AsyncClient, user: User, *, disabled: bool) -> httpx.Response:
+    return await caller.put(f"/admin/users/{user.id}", json={"disabled": disabled})
+
+
+@pytest.fixture
+async def administrators(empty_server: Server) -> tuple[User, User]:
+    """Create the only two platform administrators."""
+    first, second = [await empty_server.create_user(platform_admin=True) for _ in range(2)]
+    return first, second
+
+
+async def test_the_last_administrator_cannot_be_disabled(
+    empty_server: Server, administrators: tuple[User, User]
+) -> None:
+    first, second = administrators
+    caller = empty_server.client_of(first)
+    key = (await caller.post("/auth/keys", json={"name": "nightly"})).json()["token"]
+    assert (await set_disabled(caller, second, disabled=True)).status_code == 200
+    refused = await set_disabled(caller, first, disabled=True)
+    (fault,) = refused.json()["errors"]
+    assert (refused.status_code, fault["pointer"], fault["code"]) == (422, "/disabled", "last_administrator")
+    assert (await empty_server.client(key).get("/admin/users")).status_code == 200
+    assert (await set_disabled(caller, second, disabled=False)).status_code == 200
+    assert (await set_disabled(caller, first, disabled=True)).status_code == 200
+
+
+async def test_administrators_cannot_disable_each_other_at_the_same_time(
+    empty_server: Server, administrators: tuple[User, User]
+) -> None:
+    first, second = administrators
+    async with share_store(empty_server) as other:
+        answers = await asyncio.gather(
+            set_disabled(empty_server.client_of(first), second, disabled=True),
+            set_disabled(other.client_of(second), first, disabled=True),
+        )
+    assert [answer.status_code for answer in answers].count(200) == 1, [answer.text for answer in answers]
+    able = equal("platformAdmin", True) & equal("disabled", False)
+    assert await empty_server.services.store.count(USERS, able) == 1
+
+
+async def test_disabled_administrators_do_not_open_the_setup(
+    empty_server: Server, administrators: tuple[User, User]
+) -> None:
+    for user in administrators:
+        await empty_server.services.store.update(USERS, equal("_id", user.id), {"disabled": True})
+    assert await empty_server.services.first_administrator.issue_token() is None
