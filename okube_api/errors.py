@@ -80,21 +80,26 @@ _MOST_SIMILAR = 1000
 
 
 def format_suggestion(name: str, names: Iterable[str]) -> str:
-    """Return ` Did you mean 'x'?` for the most similar of `names`, or an empty string when none is similar.
+    """Return ` Did you mean 'x'?` for the most similar of `names`, or an empty string when none is similar."""
+    similar = find_similar(name, names)
+    return f" Did you mean '{similar}'?" if similar is not None else ""
+
+
+def find_similar(name: str, names: Iterable[str]) -> str | None:
+    """Return the most similar of `names`, None when none is similar.
 
     Comparing takes time, so long names are not compared, and only the first 1,000 of `names` are.  Callers suggest a
     name for the first unknown one of a request only.
     """
     if len(name) > _LONGEST_SIMILAR:
-        return ""
+        return None
     candidates = (other for other in names if len(other) <= _LONGEST_SIMILAR)
     return _compare(name, tuple(islice(candidates, _MOST_SIMILAR)))
 
 
 @lru_cache(maxsize=1024)
-def _compare(name: str, names: tuple[str, ...]) -> str:
-    similar = get_close_matches(name, names, n=1)
-    return f" Did you mean '{similar[0]}'?" if similar else ""
+def _compare(name: str, names: tuple[str, ...]) -> str | None:
+    return next(iter(get_close_matches(name, names, n=1)), None)
 
 
 class BadRequest(Refusal):

@@ -1,5 +1,6 @@
 """The query parameters of a request: refuse unknown and repeated ones, remove those that mean nothing."""
 
+from collections.abc import Callable, Collection
 from typing import Any, get_origin
 from urllib.parse import parse_qsl, urlencode
 
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from okube_api.api.access import load_access, require_application
 from okube_api.api.container import Services
 from okube_api.auth.repository import Role
-from okube_api.errors import BadRequest, Fault, format_suggestion
+from okube_api.errors import BadRequest, Fault
 from okube_api.http.ignored_names import note_ignored
 from okube_api.kit.json_text import escape_pointer
 from okube_api.kit.schemas import list_types
@@ -34,12 +35,18 @@ def _is_list(annotation: Any) -> bool:
 
 
 async def check_query(
-    request: Request, parameters: dict[str, bool], ignored: frozenset[str], services: Services
+    request: Request,
+    parameters: dict[str, bool],
+    ignored: frozenset[str],
+    suggest: Callable[[Collection[str], str], str],
+    services: Services,
 ) -> None:
     """Raise BadRequest for parameters that are unknown, repeated or not valid texts; remove those that mean nothing.
 
     Removed are parameters that start with `_`, those that the route ignores, an empty text to search for and an empty
     `app`, an `app` that names the application of the path, and unknown parameters where the settings say so.
+
+    suggest: returns a suggestion from the names of the parameters for an unknown one.
     """
     pairs = parse_query(request.scope["query_string"])
     used: list[tuple[str, str]] = []
@@ -53,7 +60,7 @@ async def check_query(
             if services.settings.unknown_fields == "ignore":
                 unknown.append(f"query/{escape_pointer(name)}")
             else:
-                suggestion = "" if faults else format_suggestion(name, parameters)  # for the first fault: it is slow
+                suggestion = "" if faults else suggest(parameters, name)  # for the first fault: it is slow
                 message = f"Unknown query parameter '{name[:100]}'.{suggestion}"
                 faults.append(Fault("query", f"/{name}", "unknown_parameter", message))
             continue

@@ -6,7 +6,7 @@ twice.
 """
 
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import cache, partial
 from typing import Any, ClassVar
 
@@ -26,6 +26,7 @@ from okube_api.api.credentials import identify_caller
 from okube_api.api.list_etags import DOCUMENT_LISTS, compute_list_etag
 from okube_api.api.query_parameters import check_query, list_parameters, parse_query
 from okube_api.api.request_body import BodyReader, ParsedRequest, limit_body
+from okube_api.errors import format_suggestion
 from okube_api.http import idempotency
 from okube_api.http.etags import answer_conditionally, is_unchanged
 from okube_api.http.ignored_names import note_ignored, remove_unknown_fields
@@ -64,6 +65,15 @@ class ApiRoute(APIRoute):
     def get_idempotency_key(self, request: Request) -> str | None:
         """Return the `Idempotency-Key` of a request to a route that accepts one; None without one."""
         return request.headers.get(idempotency.HEADER)
+
+    def suggest_parameter(
+        self,
+        path_params: Mapping[str, Any],  # noqa: ARG002 - for subclasses
+        parameters: Collection[str],
+        name: str,
+    ) -> str:
+        """Return ` Did you mean 'x'?` for the query parameter that is most similar to an unknown one, or nothing."""
+        return format_suggestion(name, parameters)
 
     def belongs_elsewhere(self, path_params: Mapping[str, str]) -> bool:  # noqa: ARG002 - for subclasses
         """Return whether a path of the route's shape belongs to another route, which alone has methods there."""
@@ -146,7 +156,13 @@ class ApiRoute(APIRoute):
                 await services.rate_limits.check_caller(request, identity.rate_limit_key)
             request.scope["path_params"] = decode_parameters(request.scope["path_params"])
             if request.scope["query_string"]:
-                await check_query(request, list_own_parameters(), self.ignored_parameters, services)
+                await check_query(
+                    request,
+                    list_own_parameters(),
+                    self.ignored_parameters,
+                    partial(self.suggest_parameter, request.path_params),
+                    services,
+                )
             if not self.is_public and request.method in _BODY_METHODS and has_body(request):
                 await self.check_access(request)
             limited_request = Request(request.scope, _build_receive(request, self, services))

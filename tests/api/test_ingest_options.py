@@ -258,7 +258,7 @@ async def test_time_zone_of_each_site(shop: Tenant) -> None:
 
 @pytest.mark.parametrize(
     ("time", "part"),
-    [("2024-03-31 02:30:00", "skip"), ("2024-10-27 02:30:00", "twice"), ("2024-02-30 10:00:00", "RFC 3339")],
+    [("2024-03-31 02:30:00", "skip"), ("2024-10-27 02:30:00", "twice"), ("2024-02-30 10:00:00", "does not exist")],
 )
 @pytest.mark.parametrize("timezone", ["Europe/Berlin", "site"])
 @FORMATS
@@ -326,6 +326,11 @@ async def test_timestamps_of_parquet_without_a_time_zone(shop: Tenant, unit: str
         ("touches", {"timezone": "site"}, (422, "/timezone", "name no site")),
         ("visits", {"mapper__device": "d"}, (422, "/mapper[device]", "user, site")),
         ("visits", {"mapper__usr": "d"}, (400, "/mapper[usr]", "mapper[user]")),
+        ("purchases", {"mapper__price": "d"}, (400, "/mapper[price]", "Did you mean 'mapper[amount]'?")),
+        ("purchases", {"mapper__poi": "d"}, (422, "/mapper[poi]", "no such field. Fields")),
+        ("visits", {"time__arrival": "d"}, (400, "/time[arrival]", "Did you mean 'time[at]'?")),
+        ("stays", {"unit__duree": "min"}, (400, "/unit[duree]", "Did you mean 'unit[duration_s]'?")),
+        ("nothing", {"mapper__price": "d"}, (400, "/mapper[price]", "Did you mean 'mapper[")),
         ("stays", {"unit__duration_s": "hours"}, (400, "/unit[duration_s]", "ms, s, min, h")),
         ("visits", {"unit__duration_s": "min"}, (422, "/unit[duration_s]", "with a unit: none")),
         ("stays", {"unit__start": "min"}, (400, "/unit[start]", "")),

@@ -1,7 +1,7 @@
 """Routes of the ingest: files of events, and the batches made of them."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query
@@ -19,6 +19,7 @@ from okube_api.errors import Impossible, NotFound, format_suggestion
 from okube_api.http.client_disconnect import BodyStream, cancel_on_disconnect
 from okube_api.http.pagination import Page, answer_page, json_response
 from okube_api.ingest.events.kinds import KINDS, json_schemas
+from okube_api.ingest.field_names import suggest_field
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Encoding, Format, parse_charset, parse_content_encoding, parse_content_type
 from okube_api.ingest.parse.column_checks import get_field_rules, get_schema
@@ -205,6 +206,15 @@ class FileRoute(UploadRoute):
     def body_limit(self, settings: Settings) -> int:
         """Return the maximum size of a file as it is sent, in bytes."""
         return settings.ingest_limit
+
+    def suggest_parameter(self, path_params: Mapping[str, Any], parameters: Collection[str], name: str) -> str:
+        """Suggest a field of the kind of events for `mapper[price]` and the like; else as for other routes."""
+        option = re.fullmatch(r"(mapper|unit|time)\[(.*)\]", name)
+        if option is None or path_params["kind"] not in KINDS:
+            return super().suggest_parameter(path_params, parameters, name)
+        fields = [rule.name for rule in get_field_rules(path_params["kind"])]
+        names = [field for field in fields if f"{option[1]}[{field}]" in parameters]
+        return suggest_field(path_params["kind"], option[2], names, option[1])
 
     def belongs_elsewhere(self, path_params: Mapping[str, str]) -> bool:
         """Return whether the path names a batch instead of a kind of events."""

@@ -6,7 +6,8 @@ from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
-from okube_api.errors import BadRequest, Impossible, format_suggestion
+from okube_api.errors import BadRequest, Impossible
+from okube_api.ingest.field_names import suggest_field
 from okube_api.ingest.parse.column_checks import get_field_rules
 from okube_api.ingest.parse.local_times import PLACE_FIELDS, LocalTimes, ZoneLookup
 from okube_api.kit.cells import DateOrder, ValueType
@@ -60,7 +61,7 @@ class ReadOptions:
         self._check_timezone(kind, fields)
         for name in self.mapper:
             if name not in fields:
-                message = f"'mapper[{name[:100]}]': {kind} have no such field.{format_suggestion(name, fields)}"
+                message = f"'mapper[{name[:100]}]': {kind} have no such field.{suggest_field(kind, name, fields)}"
                 raise _rule_out(f"mapper[{name}]", f"{message} Fields of {kind}: {', '.join(fields)}.")
         instants = [rule.name for rule in get_field_rules(kind) if rule.value_type is ValueType.INSTANT]
         for name in self.times:

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
+from okube_api.ingest.field_names import suggest_field
 from okube_api.ingest.parse.column_checks import get_field_rules
 from okube_api.kit.cells import ValueType, is_ordered_day, is_ordered_time
 from okube_api.store.values import Json
@@ -63,7 +63,7 @@ def _format_reason(kind: str, event: Json, error: ValidationError) -> str:
         path = ".".join(str(part) for part in details["loc"])
         message = str(details["msg"]).removeprefix("Value error, ")
         if details["type"] == "extra_forbidden":  # the name is not repeated: it may be a value
-            suggestion = format_suggestion(path, list(value_types)) if suggests else ""
+            suggestion = suggest_field(kind, path, list(value_types)) if suggests else ""
             suggests = False
             reasons.append(f"Unknown field. Fields of {kind}: {', '.join(value_types)}.{suggestion}")
         else:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
-from okube_api.errors import Impossible, format_suggestion
+from okube_api.errors import Impossible
+from okube_api.ingest.field_names import suggest_field
 from okube_api.ingest.parse.cell_columns import CellReader, UnreadableColumn
 from okube_api.ingest.parse.column_checks import get_field_rules, get_schema
 from okube_api.ingest.parse.column_map import ColumnMap
@@ -181,7 +182,7 @@ def check_columns(kind: str, names: Sequence[str], column_map: ColumnMap) -> Non
             raise Impossible(f"The file has no column '{column[:100]}', which `time[{field}]` names.")
     for number, name in enumerate(names, start=1):
         if name and not column_map.is_mapped and name not in columns:
-            suggestion = format_suggestion(name, columns)
+            suggestion = suggest_field(kind, name, list(columns))
             fields = ", ".join(columns)
             raise Impossible(
                 f"Column {number} of the header is unknown. Columns of {kind}: {fields}.{suggestion}{hint}"

@@ -8,8 +8,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from okube_api.ingest.field_names import split_name
 from okube_api.ingest.preview.file_head import FileHead
-from okube_api.ingest.preview.names import split_name
 from okube_api.kit.booleans import CELL_BOOLEANS
 from okube_api.kit.cells import (
     BLANKS,

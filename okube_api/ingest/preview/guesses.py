@@ -9,11 +9,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from okube_api.ingest.field_names import LOYALTY_WORDS, MIN_NAME_SCORE, list_field_names, score_name, split_name
 from okube_api.ingest.preview.column_types import GuessedType, SampleColumn
-from okube_api.ingest.preview.names import LOYALTY_WORDS, list_field_names, score_name, split_name
 from okube_api.kit.cells import ValueType, read_duration_s
 
-_MIN_SCORE = 0.5
 _SINGLE_CANDIDATE = 0.45  # for the only column of a type that no other field has
 _DAY_ALONE = 0.4  # for an instant of which the file has the day only
 _MIN_MATCHES = 0.3
@@ -101,7 +100,7 @@ def guess_columns(
             _guess_instant(kind.name, target, free, guess)
     used = {*guess.mapper.values(), *guess.times.values()}
     for score, _, target, column in sorted(pairs, key=lambda pair: pair[:2], reverse=True):
-        if score >= _MIN_SCORE and target.name not in guess.mapper and column.name not in used:
+        if score >= MIN_NAME_SCORE and target.name not in guess.mapper and column.name not in used:
             guess.mapper[target.name], guess.scores[target.name] = column.name, min(score, 1.0)
             used.add(column.name)
     _fill_required(open_fields, [column for column in free if column.name not in used], guess)
@@ -190,8 +189,8 @@ def _guess_instant(kind: str, target: TargetField, columns: Sequence[SampleColum
         best = max(candidates, key=lambda column: scores[column.name], default=None)
         return best.name if best is not None and scores[best.name] >= least else None
 
-    least = 0.0 if target.required else _MIN_SCORE
-    instant = find_best([column for column in free if column.type is GuessedType.INSTANT], _MIN_SCORE)
+    least = 0.0 if target.required else MIN_NAME_SCORE
+    instant = find_best([column for column in free if column.type is GuessedType.INSTANT], MIN_NAME_SCORE)
     time = find_best([column for column in free if column.type is GuessedType.TIME], least)
     day = find_best([column for column in columns if column.type is GuessedType.DAY], 0.0)
     if instant is not None:

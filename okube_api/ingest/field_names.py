@@ -3,13 +3,18 @@
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
+
+from okube_api.errors import find_similar
 
 _WORD = re.compile(r"[a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _BRACKETS = re.compile(r"[(\[][^)\]]*[)\]]")  # in which there are units
 _ARTICLES = frozenset(("de", "du", "des", "d", "la", "le", "les", "l", "of", "the", "en", "a", "au"))
 _MIN_PLURAL = 4
+_LONGEST_NAME = 60  # characters
+MIN_NAME_SCORE = 0.5
+"""The least score with which a name is that of a field."""
 
 _PERSON = (
     "user", "user id", "client", "id client", "code client", "numero client", "customer", "customer id", "visitor",
@@ -247,3 +252,30 @@ def score_name(words: Sequence[str], names: Collection[tuple[str, ...]]) -> floa
         if any(words[low : low + size] == name for low in range(len(words) - size + 1)):
             best = max(best, 0.4 + 0.4 * size / len(words))
     return best
+
+
+def suggest_field(kind: str, name: str, fields: Sequence[str], option: str | None = None) -> str:
+    """Return ` Did you mean 'x'?` for the field of a kind that people call so, else for the most similar one.
+
+    Return an empty string when no field is similar.
+
+    name: an unknown one.
+    option: `mapper` to suggest `mapper[x]` instead of `x`.
+    """
+    field = _find_field(kind, name, tuple(fields)) if len(name) <= _LONGEST_NAME else None
+    field = field or find_similar(name, fields)
+    if field is None:
+        return ""
+    return f" Did you mean '{field if option is None else f'{option}[{field}]'}'?"
+
+
+@lru_cache(maxsize=1024)
+def _find_field(kind: str, name: str, fields: tuple[str, ...]) -> str | None:
+    """Return the field that people call so; None when none is called nearly so."""
+    words = split_name(name)
+    score, field = max(
+        ((score_name(words, list_field_names(kind, field)), field) for field in fields),
+        key=lambda scored: scored[0],
+        default=(0.0, ""),
+    )
+    return field if score >= MIN_NAME_SCORE else None
