@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         description="Secret that signs tokens and pseudonymises identifiers: at least 32 bytes. "
         "If absent, the embedded store generates one and saves it next to the database file.",
     )
+    secret_key_file: Path | None = Field(
+        None,
+        description="File with the secret key instead of `OKUBE_SECRET_KEY`, such as a secret of the container engine "
+        "or a credential of systemd. Spaces and newlines around the key are ignored.",
+    )
     admin_login: str | None = Field(
         None,
         description="E-mail address of the first platform administrator, who is created at a start when there is none; "

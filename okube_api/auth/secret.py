@@ -17,14 +17,20 @@ def load_secret_key(settings: Settings) -> bytes:
     """Return the secret key, at least `MIN_BYTES` bytes.
 
     Without one in the settings, the embedded store has a key file next to its data, created with mode 0600.
-    Raise BadSecret when the key is too short, missing on MongoDB, or missing although the embedded store exists.
+    Raise BadSecret when the settings have two keys or a file that cannot be read, and when the key is too short,
+    missing on MongoDB, or missing although the embedded store exists.
     """
+    if settings.secret_key is not None and settings.secret_key_file is not None:
+        raise BadSecret("Both OKUBE_SECRET_KEY and OKUBE_SECRET_KEY_FILE are set. Remove one of them.")
     if settings.secret_key is not None:
         return _check_length(settings.secret_key.get_secret_value().encode(), "OKUBE_SECRET_KEY")
+    if settings.secret_key_file is not None:
+        return _read_file(settings.secret_key_file)
     if not settings.store_url.startswith("duckdb:"):
         raise BadSecret(
             "OKUBE_SECRET_KEY is not set. With MongoDB every process needs the same secret key. "
-            "Create it once with `openssl rand -base64 48`, store it safely, and set it for every process."
+            "Create it once with `openssl rand -base64 48`, store it safely, and set it for every process, or write it "
+            "into a file and set OKUBE_SECRET_KEY_FILE."
         )
     path = settings.data_folder / "secret.key"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -37,6 +43,13 @@ def load_secret_key(settings: Settings) -> bytes:
             )
         _create(path)
     return _check_length(path.read_bytes().strip(), str(path))
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return _check_length(path.read_bytes().strip(), str(path))
+    except OSError as error:
+        raise BadSecret(f"OKUBE_SECRET_KEY_FILE: '{path}' cannot be read: {error.strerror}.") from None
 
 
 def _create(path: Path) -> None:

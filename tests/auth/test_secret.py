@@ -42,3 +42,26 @@ def test_short_key_is_refused(tmp_path: Path, text: str) -> None:
 def test_mongodb_requires_a_key_in_the_settings() -> None:
     with pytest.raises(BadSecret, match="OKUBE_SECRET_KEY is not set"):
         load_secret_key(Settings(store_url="mongodb://127.0.0.1/okube", secret_key=None))
+
+
+def test_key_is_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f" {'k' * MIN_BYTES}\n")
+    for url in ("mongodb://127.0.0.1/okube", f"duckdb:{tmp_path / 'data' / 'okube.duckdb'}"):
+        assert load_secret_key(Settings(store_url=url, secret_key_file=file)) == b"k" * MIN_BYTES
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("short", "at least 32 bytes"), ("missing", "No such file or directory"), (".", "Is a directory")],
+)
+def test_file_without_a_key_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "short").write_text("short\n")
+    with pytest.raises(BadSecret, match=message):
+        load_secret_key(Settings(secret_key_file=tmp_path / name))
+
+
+def test_two_keys_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSecret, match="Both OKUBE_SECRET_KEY and OKUBE_SECRET_KEY_FILE are set"):
+        load_secret_key(Settings(secret_key="k" * MIN_BYTES, secret_key_file=tmp_path / "key"))
