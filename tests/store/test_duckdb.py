@@ -1,6 +1,7 @@
 """Tests of what only the embedded store has: one process, one file, interrupted threads, a full disk."""
 
 import asyncio
+import os
 import resource
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from okube_api.store.duckdb.connection import connect
 from okube_api.store.duckdb.database import Database
 from okube_api.store.duckdb.documents import nest_values
 from okube_api.store.duckdb.store import DuckStore
+from okube_api.store.duckdb.upkeep import FileUpkeep
 from okube_api.store.errors import Duplicate, StoreDamaged, StoreFull, StoreLocked, Unavailable
 from okube_api.store.exact_integers import WIDE_TYPE
 from okube_api.store.plans import Aggregate, Count, Select, Sum
@@ -40,6 +42,17 @@ async def store(tmp_path: Path) -> AsyncIterator[DuckStore]:
     await new_store.start()
     yield new_store
     await new_store.close()
+
+
+async def test_a_database_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(FileUpkeep, "start", lambda _: pytest.fail("upkeep reserves room next to the file"))
+    store = DuckStore(Path(":memory:"), SCHEMA, memory_limit="64MB", threads=1)
+    await store.start()
+    await store.insert(DOCUMENTS, [{"_id": "a"}])
+    assert await store.count(DOCUMENTS, EVERYTHING) == 1
+    await store.close()
+    assert not [*os.scandir(tmp_path)]
 
 
 # -- one process

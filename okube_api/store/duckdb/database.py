@@ -28,6 +28,8 @@ T = TypeVar("T")
 _MAX_CALLS = 8
 _INTERRUPT_INTERVAL_S = 0.05
 
+_IN_MEMORY = Path(":memory:")
+
 log = structlog.stdlib.get_logger("okube.store")
 
 
@@ -37,11 +39,13 @@ class Database:
     When DuckDB fails in a way that makes it refuse every call (a log or file that cannot be written), the next call
     opens the file again, which closes all cursors in use.  Each write leaves a number in the table `_writes`, so that
     after opening again a write whose commit failed can be told from one that is in the log.
+
+    has_file: False for `:memory:`, which leaves nothing on the disk, and ends with the process.
     """
 
     def __init__(self, path: Path, memory_limit: str, threads: int) -> None:
-        self.path, self.reserve = path, DiskReserve(path)
-        self._connect = partial(connect, path, memory_limit, threads)
+        self.path, self.reserve, self.has_file = path, DiskReserve(path), path != _IN_MEMORY
+        self._connect = partial(connect, path if self.has_file else None, memory_limit, threads)
         self._connection: Cursor | None = None
         self._workers: ThreadPoolExecutor | None = None
         self._cursors: set[Cursor] = set()
@@ -246,7 +250,7 @@ class Database:
 
     def _open_compacted(self) -> Cursor:
         connection = self._connect()
-        if _is_worth_a_copy(connection):
+        if self.has_file and _is_worth_a_copy(connection):
             connection.close()
             compact_file(self.path)
             connection = self._connect()
@@ -255,7 +259,7 @@ class Database:
     def _close_compacted(self, connection: Cursor) -> None:
         with suppress(duckdb.Error):  # a full disk: the log stays, and is read at the next start
             connection.execute("CHECKPOINT")
-        is_wasteful = _is_worth_a_copy(connection)
+        is_wasteful = self.has_file and _is_worth_a_copy(connection)
         connection.close()
         if is_wasteful:
             compact_file(self.path)

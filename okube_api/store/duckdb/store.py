@@ -65,7 +65,8 @@ class DuckStore:
         except BaseException:
             await self._database.close()
             raise
-        self._upkeep.start()
+        if self._database.has_file:
+            self._upkeep.start()
 
     async def close(self) -> None:
         """Close the file."""
