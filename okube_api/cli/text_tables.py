@@ -19,7 +19,7 @@ _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 @dataclass(slots=True)
-class TableColumn:
+class PrintedColumn:
     """A column of a table.
 
     is_cuttable: whether long cells may be cut where the table is too wide.
@@ -36,9 +36,9 @@ class TableColumn:
         return max(map(cell_len, (self.header, *self.cells)))
 
 
-def build_label(header: str, cells: list[str]) -> TableColumn:
+def build_label(header: str, cells: list[str]) -> PrintedColumn:
     """Return a column of texts that say what each line is about."""
-    return TableColumn(header, cells, "left", is_cuttable=True)
+    return PrintedColumn(header, cells, "left", is_cuttable=True)
 
 
 def print_text(console: Console, text: str, style: str = "") -> None:
@@ -54,8 +54,8 @@ def get_table_width(console: Console) -> int:
 def print_tables(
     console: Console,
     title: str,
-    labels: Sequence[TableColumn],
-    blocks: Sequence[Sequence[TableColumn]],
+    labels: Sequence[PrintedColumn],
+    blocks: Sequence[Sequence[PrintedColumn]],
     *,
     has_sum: bool = False,
 ) -> None:
@@ -81,7 +81,7 @@ def print_tables(
             print_text(console, _join(row, columns), "bold" if is_sum else "")
 
 
-def _join(cells: Sequence[str], columns: Sequence[TableColumn]) -> str:
+def _join(cells: Sequence[str], columns: Sequence[PrintedColumn]) -> str:
     """Return a line of a table."""
     fills = (" " * (column.width - cell_len(cell)) for cell, column in zip(cells, columns, strict=True))
     padded = (
@@ -91,13 +91,13 @@ def _join(cells: Sequence[str], columns: Sequence[TableColumn]) -> str:
     return (" " * _GAP).join(padded).rstrip()
 
 
-def _clean(column: TableColumn) -> TableColumn:
+def _clean(column: PrintedColumn) -> PrintedColumn:
     return replace(column, header=_make_printable(column.header), cells=[*map(_make_printable, column.cells)])
 
 
 def _split(
-    labels: Sequence[TableColumn], blocks: Sequence[Sequence[TableColumn]], width: int
-) -> Iterator[list[TableColumn]]:
+    labels: Sequence[PrintedColumn], blocks: Sequence[Sequence[PrintedColumn]], width: int
+) -> Iterator[list[PrintedColumn]]:
     """Yield the columns of each table: as many blocks as fit after the labels, at least one."""
     columns = list(labels)
     for block in blocks:
@@ -108,18 +108,18 @@ def _split(
     yield _cut(columns, width)
 
 
-def _measure(columns: Sequence[TableColumn]) -> int:
+def _measure(columns: Sequence[PrintedColumn]) -> int:
     """Return the width of columns side by side."""
     return sum(column.width for column in columns) + _GAP * (len(columns) - 1)
 
 
-def _measure_least(columns: Sequence[TableColumn]) -> int:
+def _measure_least(columns: Sequence[PrintedColumn]) -> int:
     """Return the width of columns side by side when their texts are cut."""
     widths = [min(column.width, _SHORTEST) if column.is_cuttable else column.width for column in columns]
     return sum(widths) + _GAP * (len(widths) - 1)
 
 
-def _cut(columns: Sequence[TableColumn], width: int) -> list[TableColumn]:
+def _cut(columns: Sequence[PrintedColumn], width: int) -> list[PrintedColumn]:
     """Return the columns with their texts cut as far as needed: the longest ones first."""
     widths = [column.width for column in columns]
     excess = _measure(columns) - width

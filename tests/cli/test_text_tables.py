@@ -3,15 +3,15 @@
 from io import StringIO
 
 import pytest
-from okube_api.cli.text_tables import TableColumn, build_label, print_tables, print_text
+from okube_api.cli.text_tables import PrintedColumn, build_label, print_tables, print_text
 from rich.console import Console
 
 NAMES = build_label("name", ["Maison Lumen Lyon Part-Dieu", "Lille"])
-VISITS = [TableColumn("visits", ["1,204", "-"])]
-SALES = [TableColumn("sales", ["86,581", "12"]), TableColumn("change", ["+4.2%", "-0.1%"])]
+VISITS = [PrintedColumn("visits", ["1,204", "-"])]
+SALES = [PrintedColumn("sales", ["86,581", "12"]), PrintedColumn("change", ["+4.2%", "-0.1%"])]
 
 
-def print_at(width: int, *blocks: list[TableColumn], has_sum: bool = False) -> list[str]:
+def print_at(width: int, *blocks: list[PrintedColumn], has_sum: bool = False) -> list[str]:
     """Return the lines of tables on a terminal of a width."""
     file = StringIO()
     console = Console(file=file, width=width, force_terminal=True, color_system=None)
