@@ -1,13 +1,15 @@
 """The file of a backup: a ZIP archive with a Parquet file for each collection and table, and a manifest at its end.
 
 The archive is only ever appended to, so that it can be sent while it is written.  Its members are not compressed, since
-Parquet is; so a member is read in place.  `docs/backup.md` describes the format.
+Parquet is; so a member is read in place.  `docs/backup.md` describes the format,
+`docs/decisions/0029-backups.md` its reasons.
 """
 
 import hashlib
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -15,6 +17,7 @@ import orjson
 import pyarrow as pa
 
 from okube_api.store.values import Json
+from okube_api.threads import run_in_thread
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -46,34 +49,51 @@ class _HashedFile:
 
 
 class ArchiveWriter:
-    """Writes members one after the other; `close` adds the manifest.  Calls block."""
+    """Writes members one after the other; `close` adds the manifest.
+
+    rows: the documents and rows that were written.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
         self._archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True)
         self.members: dict[str, Json] = {}
         self.rows = 0
 
     async def write_blocks(
-        self, name: str, schema: pa.Schema, blocks: AsyncIterator[pa.Table], run: Callable[..., Any]
+        self, name: str, schema: pa.Schema, blocks: AsyncIterator[pa.Table], on_rows: Callable[[], None]
     ) -> None:
-        """Write a Parquet file with the blocks as its row groups; `run` runs a blocking call in a thread."""
+        """Write a Parquet file with the blocks as its row groups; `on_rows` is called after each of them."""
         import pyarrow.parquet as pq  # noqa: PLC0415 - only backups need it
 
-        rows = 0
+        with (
+            self._open_member(name) as member,
+            pq.ParquetWriter(pa.PythonFile(member, "w"), schema, compression="zstd") as writer,
+        ):
+            async for block in blocks:
+                if block.num_rows:
+                    await run_in_thread(partial(writer.write_table, block.cast(schema)))
+                    self.rows += block.num_rows
+                    on_rows()
+
+    async def write_lines(self, name: str, records: AsyncIterator[Json]) -> None:
+        """Write a member with a line of JSON for each record, which can be sent at once."""
+        with self._open_member(name) as member:
+            async for record in records:
+                member.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+                self._file.flush()
+
+    @contextmanager
+    def _open_member(self, name: str) -> Iterator[_HashedFile]:
         with self._archive.open(_make_info(name), "w", force_zip64=True) as member:
             hashed = _HashedFile(member)
-            with pq.ParquetWriter(pa.PythonFile(hashed, "w"), schema, compression="zstd") as writer:
-                async for block in blocks:
-                    if block.num_rows:
-                        await run(writer.write_table, block.cast(schema))
-                        rows += block.num_rows
-                        self.rows += block.num_rows
-        self.members[name] = {"sha256": hashed.digest.hexdigest(), "bytes": hashed.size, "rows": rows}
+            yield hashed
+        self.members[name] = {"sha256": hashed.digest.hexdigest(), "bytes": hashed.size}
 
     def close(self, manifest: Json) -> None:
-        """Write the manifest and end the archive."""
-        content = orjson.dumps({"format": FORMAT, **manifest, "members": self.members}, option=orjson.OPT_INDENT_2)
-        self._archive.writestr(_make_info(MANIFEST), content)
+        """Write the manifest and end the archive.  Blocks."""
+        document = {"format": FORMAT, **manifest, "rows": self.rows, "members": self.members}
+        self._archive.writestr(_make_info(MANIFEST), orjson.dumps(document, option=orjson.OPT_INDENT_2))
         self._archive.close()
 
 
@@ -121,6 +141,13 @@ class ArchiveReader:
             content = file.read_buffer(self.manifest["members"][name]["bytes"])
             parquet = pq.ParquetFile(pa.BufferReader(content))
             yield (pa.Table.from_batches([batch]) for batch in parquet.iter_batches(batch_size=rows))
+
+    def read_lines(self, name: str) -> list[Json]:
+        """Return the records of a member with lines of JSON; [] when there is no such member.  Blocks."""
+        if name not in self._offsets:
+            return []
+        with zipfile.ZipFile(self.path) as archive, archive.open(name) as lines:
+            return [orjson.loads(line) for line in lines]
 
 
 def _check_format(path: Path, manifest: Json) -> None:

@@ -1,15 +1,15 @@
 """Writes a backup of a store while others use the store.
 
-On the embedded store one transaction reads everything.  On MongoDB there is none: the leases of the applications keep
-others from publishing batches and from rebuilding facts while the documents are read and the current rows are pinned,
-which takes a moment; then the pinned rows, which never change, are read.  When resources changed in that moment, the
-restored store rebuilds its facts.
+On the embedded store one transaction reads everything.  On MongoDB there is none: while the batches of an application
+are read and its current rows are pinned, its lease keeps others from publishing batches and from rebuilding its facts;
+everything else is read without it.  Pinned rows never change.  When resources changed between the first and the last
+document, the restored store rebuilds its facts.  `docs/decisions/0029-backups.md` has the reasons.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Any
 
@@ -22,12 +22,14 @@ from okube_api.auth.secret_fingerprint import FINGERPRINTS
 from okube_api.backup.archive import ArchiveWriter
 from okube_api.backup.figures import compute_figures
 from okube_api.clock import Clock, stamp, utc_now
-from okube_api.ingest.batches import BATCHES, REJECTED
+from okube_api.ingest.batches import BATCHES, REJECTED, State
+from okube_api.ingest.invalidation import FACTS_VERSIONS, PENDING
 from okube_api.ingest.leases import ApplicationLeases
 from okube_api.jobs.results import JOB_RESULTS
 from okube_api.settings import Settings
 from okube_api.sites.thumbnails import THUMBNAILS
-from okube_api.store.conditions import EVERYTHING, equal
+from okube_api.store.conditions import EVERYTHING, Between, Condition, equal
+from okube_api.store.errors import Unavailable
 from okube_api.store.plan_analysis import FIRST_PART, LAST_PART, get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Store, StoreSnapshot
 from okube_api.store.schema import Collection, Schema, Table
@@ -37,12 +39,19 @@ from okube_api.threads import run_in_thread
 DOCUMENT_SCHEMA = pa.schema([("_id", pa.string()), ("document", pa.string())])
 NUMBER_SCHEMA = pa.schema([("application", pa.string()), ("kind", pa.string()), ("identifier", pa.binary())])
 COUNTER_SCHEMA = pa.schema([("application", pa.string()), ("name", pa.string()), ("last", pa.int64())])
-NUMBERS, COUNTERS = "numbers.parquet", "counters.parquet"
+NUMBERS, COUNTERS, FIGURES = "numbers.parquet", "counters.parquet", "figures.ndjson"
 
 LEFT_OUT = ("leases", "rates")
 """Names of the collections that are of use to running processes only."""
+_FIRST = (FACTS_VERSIONS, PENDING, APPLICATIONS)
+"""Collections that are read before the rows are pinned, in this order.
+
+So an invalidation whose facts are rebuilt meanwhile is in the backup or its new facts are, never neither.
+"""
 _LARGE = (REJECTED, THUMBNAILS, JOB_RESULTS)
 """Collections with large documents, which nothing else depends on."""
+_POLL_S = 0.02
+"""Time between two attempts to get a lease: a process that publishes all the time releases it for milliseconds."""
 
 Progress = Callable[[str, int], None]
 """Called with the name of what is being written, and the number of documents and rows so far."""
@@ -90,24 +99,25 @@ async def write_backup(
 class _Dump:
     def __init__(self, source: BackupSource, archive: ArchiveWriter, on_progress: Progress) -> None:
         self._source, self.archive, self._on_progress = source, archive, on_progress
+        self._leases = ApplicationLeases(source.store, utc_now, is_shared=not source.store.is_exclusive, poll_s=_POLL_S)
         self._applications: list[str] = []
+        self._last_batches: dict[str, int] = {}  # the greatest number of a batch, by application
+        self._latest: dict[str, int] = {}  # the instant of the latest event that counts, ms since 1970, by application
 
     async def write(self, snapshot: StoreSnapshot) -> Json:
         """Write all members, and return the manifest."""
-        before = await self._read_revision()
-        async with AsyncExitStack() as leases:
-            await self._hold_applications(leases)
-            created_at = self._source.clock()
-            await self._write_documents(snapshot)
-            await snapshot.pin_rows()
+        before, created_at = await self._read_revision(), self._source.clock()
+        await self._write_documents(snapshot)
+        has_same_resources = await self._is_unchanged(before)
+        self._on_progress(FIGURES, self.archive.rows)
+        figures = compute_figures(snapshot, self._source.settings, self._source.clock, self._read_freshness)
+        await self.archive.write_lines(FIGURES, figures)
+        has_figures = await self._is_unchanged(before)
         await self._write_numbers(snapshot)
         for collection in _LARGE:
             await self._write_collection(snapshot, collection)
         for table in self._source.schema.tables:
             await self._write_table(snapshot, table)
-        await snapshot.verify_rows()
-        figures = await compute_figures(snapshot, self._source.settings, self._source.clock)
-        is_unchanged = self._source.store.is_exclusive or before == await self._read_revision() is not None
         fingerprint = await snapshot.get(FINGERPRINTS, equal("_id", "secret"))
         return {
             "version": __version__,
@@ -115,55 +125,98 @@ class _Dump:
             "createdAt": stamp(created_at),
             "store": "embedded" if self._source.store.is_exclusive else "mongodb",
             "secret": {name: fingerprint[name] for name in ("salt", "fingerprint")} if fingerprint else None,
-            "rebuildFacts": not is_unchanged,
-            "figures": figures if is_unchanged else None,
+            "applications": await self._list_whole_applications(snapshot),
+            "rebuildFacts": not has_same_resources,
+            "hasFigures": has_figures,
         }
 
+    async def _list_whole_applications(self, snapshot: StoreSnapshot) -> list[str]:
+        """Return the applications in the backup that were not deleted while it was written."""
+        remaining = {document["_id"] for document in await snapshot.find(APPLICATIONS, EVERYTHING, fields=())}
+        remaining -= await snapshot.find_deleted()
+        return [application for application in self._applications if application in remaining]
+
     async def _read_revision(self) -> str | None:
-        """Return a text that changes with every write to resources."""
-        collections = [collection for collection in self._source.schema.collections if collection.has_revision]
+        """Return a text that changes with every write to what answers depend on besides batches and rows."""
+        collections = [
+            collection
+            for collection in self._source.schema.collections
+            if collection == APPLICATIONS
+            or (collection.has_revision and "application" in collection.fields and collection != PENDING)
+        ]
         with self._source.store.hold_revisions():
             await self._source.store.read_revisions()
             return self._source.store.revision(*collections)
 
-    async def _hold_applications(self, leases: AsyncExitStack) -> None:
-        """Keep others from publishing batches and rebuilding facts, where a transaction does not hide it."""
-        if self._source.store.is_exclusive:
-            return
-        application_leases = ApplicationLeases(self._source.store, utc_now, is_shared=True)
-        for application in await self._source.store.find(APPLICATIONS, EVERYTHING, fields=()):
-            await leases.enter_async_context(application_leases.hold(application["_id"]))
+    async def _is_unchanged(self, before: str | None) -> bool:
+        return self._source.store.is_exclusive or before == await self._read_revision() is not None
+
+    async def _read_freshness(self, application: str) -> str | None:
+        """Return the instant of the latest event in the backup that counts, None when no event has an instant."""
+        latest = self._latest.get(application)
+        return None if latest is None else stamp(datetime.fromtimestamp(latest / 1000, UTC))
 
     async def _write_documents(self, snapshot: StoreSnapshot) -> None:
-        """Write the documents of all collections but the large ones; batches first.
-
-        A batch that is stored as complete has all its rows, so its document must be read before the rows are pinned.
-        """
-        first = [BATCHES, APPLICATIONS]
-        later = [
-            collection
-            for collection in self._source.schema.collections
-            if collection not in (*first, *_LARGE) and collection.name not in LEFT_OUT
-        ]
-        for collection in (*first, *later):
+        """Write the documents of all collections but the large ones, and pin the rows."""
+        for collection in _FIRST:
             await self._write_collection(snapshot, collection)
+        await self._write_batches(snapshot)
+        skipped = (*LEFT_OUT, *(collection.name for collection in (*_FIRST, BATCHES, *_LARGE)))
+        for collection in self._source.schema.collections:
+            if collection.name not in skipped:
+                await self._write_collection(snapshot, collection)
+
+    async def _write_batches(self, snapshot: StoreSnapshot) -> None:
+        """Write the batches of one application after the other, and pin its rows.
+
+        A batch that is stored as complete has all its rows, so its document is read before the rows are pinned.
+        """
+
+        async def read() -> AsyncIterator[pa.Table]:
+            for application in self._applications:
+                async with self._keep_publishers_away(application):
+                    async for block in self._read_documents(snapshot, BATCHES, equal("application", application)):
+                        yield block
+                    await snapshot.pin_rows(application)
+
+        await self._write_blocks(name_documents(BATCHES), DOCUMENT_SCHEMA, read())
+
+    @asynccontextmanager
+    async def _keep_publishers_away(self, application: str) -> AsyncIterator[None]:
+        async with self._leases.hold(application):
+            yield
+            if not await self._leases.is_held(application):
+                raise Unavailable("The database did not answer for too long. Start the backup again.")
 
     async def _write_collection(self, snapshot: StoreSnapshot, collection: Collection) -> None:
-        async def read() -> AsyncIterator[pa.Table]:
-            async for documents in snapshot.stream(collection, EVERYTHING):
-                ids = [document["_id"] for document in documents]
-                if collection == APPLICATIONS:
-                    self._applications += ids
-                texts = await run_in_thread(partial(_encode, documents))
-                yield pa.table([ids, texts], schema=DOCUMENT_SCHEMA)
+        blocks = self._read_documents(snapshot, collection, EVERYTHING)
+        await self._write_blocks(name_documents(collection), DOCUMENT_SCHEMA, blocks)
 
-        await self._write_blocks(name_documents(collection), DOCUMENT_SCHEMA, read())
+    async def _read_documents(
+        self, snapshot: StoreSnapshot, collection: Collection, where: Condition
+    ) -> AsyncIterator[pa.Table]:
+        async for documents in snapshot.stream(collection, where):
+            ids = [document["_id"] for document in documents]
+            if collection == APPLICATIONS:
+                self._applications += ids
+            elif collection == BATCHES:
+                self._note_batches(documents)
+            yield pa.table([ids, await run_in_thread(partial(_encode, documents))], schema=DOCUMENT_SCHEMA)
+
+    def _note_batches(self, batches: Sequence[Json]) -> None:
+        for batch in batches:
+            application, latest = batch["application"], batch.get("latest")
+            self._last_batches[application] = max(batch["number"], self._last_batches.get(application, 0))
+            if batch["state"] == State.VISIBLE and latest is not None:
+                self._latest[application] = max(latest, self._latest.get(application, latest))
 
     async def _write_table(self, snapshot: StoreSnapshot, table: Table) -> None:
         async def read() -> AsyncIterator[pa.Table]:
             for application in self._applications:
+                # A batch that began to be received after the batches were read has rows, but no document.
+                where = Between("batch", None, self._last_batches.get(application, 0)) if table.packed else EVERYTHING
                 async with snapshot.open_reader(application) as reader:
-                    async for rows in reader.read_parts(table, FIRST_PART, LAST_PART):
+                    async for rows in reader.read_parts(table, FIRST_PART, LAST_PART, where):
                         names = pa.repeat(application, rows.num_rows)
                         yield rows.add_column(0, "application", names)
 
@@ -184,8 +237,11 @@ class _Dump:
         await self._write_blocks(COUNTERS, COUNTER_SCHEMA, read_counters())
 
     async def _write_blocks(self, name: str, schema: pa.Schema, blocks: AsyncIterator[pa.Table]) -> None:
-        self._on_progress(name, self.archive.rows)
-        await self.archive.write_blocks(name, schema, blocks, asyncio.to_thread)
+        def report() -> None:
+            self._on_progress(name, self.archive.rows)
+
+        report()
+        await self.archive.write_blocks(name, schema, blocks, report)
 
 
 def _encode(documents: Sequence[Json]) -> list[str]:

@@ -1,7 +1,11 @@
-"""Restores a backup into a store: all of it or nothing."""
+"""Restores a backup into a store: all of it or nothing.
+
+Only the applications that the manifest names are restored.  Others were deleted while the backup was written, or
+created after its beginning, so that it has only a part of them.
+"""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +30,8 @@ from okube_api.backup.dump import (
 from okube_api.ingest.invalidation import FACTS_VERSIONS
 from okube_api.store.conditions import EVERYTHING
 from okube_api.store.protocol import Change, Store
-from okube_api.store.schema import Schema, Table
+from okube_api.store.schema import Collection, Schema, Table
+from okube_api.store.values import Json
 
 _DOCUMENTS, _ROWS, _IDENTIFIERS = 1000, 250_000, 100_000
 
@@ -90,41 +95,54 @@ class _Restore:
         self, archive: ArchiveReader, target: Store, schema: Schema, on_progress: Callable[[str, int], None]
     ) -> None:
         self._archive, self._target, self._schema, self._on_progress = archive, target, schema, on_progress
+        self._applications = frozenset(archive.manifest["applications"])
         self._rows = 0
 
     async def run(self, *, with_secret: bool) -> None:
         await self._restore_numbers()
         for table in self._schema.tables:
             await self._restore_table(table)
-        left_out = set(LEFT_OUT)
+        left_out = [*LEFT_OUT]
         if not with_secret:
-            left_out.add(FINGERPRINTS.name)
+            left_out.append(FINGERPRINTS.name)
         if self._archive.manifest["rebuildFacts"]:
-            left_out.add(FACTS_VERSIONS.name)  # without it, all facts are rebuilt at the next start
+            left_out.append(FACTS_VERSIONS.name)  # without it, all facts are rebuilt at the next start
         for collection in self._schema.collections:
-            if collection.name in left_out:
-                continue
-            name = name_documents(collection)
-            self._on_progress(name, self._rows)
-            with self._archive.open_blocks(name, _DOCUMENTS) as blocks:
-                while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-                    documents = [orjson.loads(text) for text in block["document"].to_pylist()]
-                    await self._target.insert(collection, documents)
-                    self._rows += block.num_rows
+            if collection.name not in left_out:
+                await self._restore_collection(collection)
+
+    async def _read_blocks(self, name: str, rows: int) -> AsyncIterator[pa.Table]:
+        """Yield the rows of a member in blocks, and report the progress."""
+        self._on_progress(name, self._rows)
+        with self._archive.open_blocks(name, rows) as blocks:
+            while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+                yield block
+                self._rows += block.num_rows
+                self._on_progress(name, self._rows)
+
+    async def _restore_collection(self, collection: Collection) -> None:
+        async for block in self._read_blocks(name_documents(collection), _DOCUMENTS):
+            documents = [orjson.loads(text) for text in block["document"].to_pylist()]
+            await self._target.insert(collection, self._select_whole(collection, documents))
+
+    def _select_whole(self, collection: Collection, documents: list[Json]) -> list[Json]:
+        """Return the documents that belong to an application that is restored, or to none."""
+        key = "_id" if collection == APPLICATIONS else "application"
+        if key not in ("_id", *collection.fields):
+            return documents
+        return [document for document in documents if document.get(key) is None or document[key] in self._applications]
 
     async def _restore_numbers(self) -> None:
         """Assign identifiers in the order of their numbers, so that each gets its number again."""
-        self._on_progress(NUMBERS, self._rows)
-        with self._archive.open_blocks(NUMBERS, _IDENTIFIERS) as blocks:
-            while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-                for application, kind in _list_distinct(block, "application", "kind"):
+        async for block in self._read_blocks(NUMBERS, _IDENTIFIERS):
+            for application, kind in _list_distinct(block, "application", "kind"):
+                if application in self._applications:
                     is_selected = pc.and_(pc.equal(block["application"], application), pc.equal(block["kind"], kind))
                     identifiers = block.filter(is_selected)["identifier"].to_pylist()
                     await self._target.assign_numbers(application, kind, identifiers)
-                self._rows += block.num_rows
-        with self._archive.open_blocks(COUNTERS, _IDENTIFIERS) as blocks:
-            for block in blocks:
-                for counter in block.to_pylist():
+        async for block in self._read_blocks(COUNTERS, _IDENTIFIERS):
+            for counter in block.to_pylist():
+                if counter["application"] in self._applications:
                     await self._target.next_number(counter["application"], counter["name"], counter["last"])
 
     async def _restore_table(self, table: Table) -> None:
@@ -133,24 +151,22 @@ class _Restore:
         Rows are ordered by application and part.  A part may continue in the next block, but a plain part can be
         replaced once only, so the rows of the last part of a block wait for the next one.
         """
-        name = name_rows(table)
-        self._on_progress(name, self._rows)
-        with self._archive.open_blocks(name, _ROWS) as blocks:
-            waiting: pa.Table | None = None
-            while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-                rows = _conform(table, block)
-                self._rows += rows.num_rows
-                if waiting is not None:
-                    rows = pa.concat_tables([waiting, rows])
-                waiting = None
-                if not table.packed:
-                    rows, waiting = _split_last_part(rows)
-                await self._write_rows(table, rows)
+        waiting: pa.Table | None = None
+        async for block in self._read_blocks(name_rows(table), _ROWS):
+            rows = _conform(table, block)
             if waiting is not None:
-                await self._write_rows(table, waiting)
+                rows = pa.concat_tables([waiting, rows])
+            waiting = None
+            if not table.packed:
+                rows, waiting = _split_last_part(rows)
+            await self._write_rows(table, rows)
+        if waiting is not None:
+            await self._write_rows(table, waiting)
 
     async def _write_rows(self, table: Table, rows: pa.Table) -> None:
         for (application,) in _list_distinct(rows, "application"):
+            if application not in self._applications:
+                continue
             own = rows.filter(pc.equal(rows["application"], application)).drop_columns("application")
             async with self._target.begin_change(application, f"restored:{table.name}:{self._rows}") as change:
                 await _write_own_rows(change, table, own)
@@ -187,4 +203,5 @@ def _split_last_part(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 def _list_distinct(rows: pa.Table, *names: str) -> list[tuple[str, ...]]:
     """Return the distinct values of columns, in the order of their first occurrence."""
-    return list(dict.fromkeys(zip(*(rows[name].to_pylist() for name in names), strict=True)))
+    distinct = rows.group_by(list(names), use_threads=False).aggregate([])
+    return list(zip(*(distinct[name].to_pylist() for name in names), strict=True))

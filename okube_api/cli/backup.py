@@ -3,26 +3,48 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import httpx
 
+from okube_api import __version__
 from okube_api.auth.secret import load_secret_key
-from okube_api.backup.archive import ArchiveReader, BadBackup
-from okube_api.backup.dump import BackupSource, write_backup
-from okube_api.backup.figures import compare_figures, compute_figures
+from okube_api.backup.archive import BadBackup
+from okube_api.backup.dump import FIGURES, BackupSource, write_backup
+from okube_api.backup.figures import FigureComparison, compare_figures, compute_figures
 from okube_api.backup.restore import StoreNotEmpty, check_backup_secret, check_empty, open_backup, restore_archive
 from okube_api.cli.runtime import build_store, echo, fail, run_command
 from okube_api.clock import utc_now
+from okube_api.ingest.batches import Batches
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED_SCHEME, open_store
 from okube_api.store_schema import SCHEMA
 
 _SCRATCH_MEMORY = "256MB"
-_REPORT_BYTES = 64 * 2**20
+_REPORT_S = 2.0
+"""Time between two lines of progress."""
+_SILENCE_S = 600.0
+"""How long a server may send nothing, such as while it waits for facts that are being rebuilt."""
+
+
+class _BackupProgress:
+    """Progress of a backup or a restore: a line at most every `_REPORT_S`."""
+
+    def __init__(self) -> None:
+        self._started_s = self._reported_s = time.monotonic()
+
+    def report(self, text: str) -> None:
+        now_s = time.monotonic()
+        if now_s - self._reported_s >= _REPORT_S:
+            self._reported_s = now_s
+            echo(f"{now_s - self._started_s:>5,.0f} s: {text}")
+
+    def report_rows(self, name: str, rows: int) -> None:
+        self.report(f"{rows:,} documents and rows; now {name}")
 
 
 def backup(target: Path, url: str | None, token: str | None) -> None:
@@ -35,7 +57,7 @@ def backup(target: Path, url: str | None, token: str | None) -> None:
         fail(f"The folder {target.absolute().parent} does not exist.")
     try:
         run_command(_backup(target, url, token or ""))
-    except (BadBackup, OSError) as error:
+    except BadBackup as error:
         fail(str(error))
 
 
@@ -50,21 +72,28 @@ async def _backup(target: Path, url: str | None, token: str) -> None:
         archive = await open_backup(draft, SCHEMA)
         size_mb = file.tell() / 1e6
         draft.replace(target)
-    rows = sum(member["rows"] for member in archive.manifest["members"].values())
-    echo(f"{target}: {rows:,} documents and rows, {size_mb:,.1f} MB, as of {archive.manifest['createdAt']}.")
+    manifest = archive.manifest
+    echo(f"{target}: {manifest['rows']:,} documents and rows, {size_mb:,.1f} MB, as of {manifest['createdAt']}.")
     echo("The file has personal data. It does not have the secret key: store that key somewhere else.")
 
 
 @contextmanager
 def _open_draft(target: Path) -> Iterator[tuple[Path, IO[bytes]]]:
-    """Create a file next to the target that only this user can read; delete it unless it was renamed."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.absolute().parent)
-    draft = Path(name)
+    """Create a file next to the target that only this user can read; delete it unless it was renamed.
+
+    Raise BadBackup when it cannot be written.
+    """
+    draft: Path | None = None
     try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.absolute().parent)
+        draft = Path(name)
         with os.fdopen(descriptor, "wb") as file:
             yield draft, file
+    except OSError as error:
+        raise BadBackup(f"{target} cannot be written: {error.strerror or error}.") from error
     finally:
-        draft.unlink(missing_ok=True)
+        if draft is not None:
+            draft.unlink(missing_ok=True)
 
 
 async def _write_local(file: IO[bytes]) -> None:
@@ -74,7 +103,7 @@ async def _write_local(file: IO[bytes]) -> None:
     store = build_store(settings)
     await store.start()
     try:
-        await write_backup(BackupSource(store, SCHEMA, settings, utc_now), file, _report)
+        await write_backup(BackupSource(store, SCHEMA, settings, utc_now), file, _BackupProgress().report_rows)
     finally:
         await store.close()
 
@@ -82,23 +111,46 @@ async def _write_local(file: IO[bytes]) -> None:
 async def _download(file: IO[bytes], url: str, token: str) -> None:
     """Write the backup that a server sends.  Raise BadBackup when it refuses or stops."""
     headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
-    size = reported = 0
+    has_begun = False
     try:
         async with (
-            httpx.AsyncClient(timeout=httpx.Timeout(600.0, connect=10.0), headers=headers) as client,
+            httpx.AsyncClient(timeout=httpx.Timeout(_SILENCE_S, connect=10.0), headers=headers) as client,
             client.stream("POST", f"{url.rstrip('/')}/admin/backup") as response,
+            _report_size(file),
         ):
             if not response.is_success:
                 await response.aread()
-                raise BadBackup(f"The server answered {response.status_code}: {_get_detail(response)}")
+                raise BadBackup(_describe_refusal(response))
+            has_begun = True
             async for part in response.aiter_bytes():
                 await asyncio.to_thread(file.write, part)
-                size += len(part)
-                if size - reported >= _REPORT_BYTES:
-                    reported = size
-                    echo(f"{size / 1e6:,.0f} MB received")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise BadBackup(f"The backup from {url} was not completed ({error}). Is the server running?") from None
+        advice = "The log of the server may say why." if has_begun else "Is the server running?"
+        raise BadBackup(f"The backup from {url} was not completed ({error}). {advice}") from None
+
+
+@asynccontextmanager
+async def _report_size(file: IO[bytes]) -> AsyncIterator[None]:
+    """Print how much was received, also while the server sends nothing."""
+    progress = _BackupProgress()
+
+    async def report_repeatedly() -> None:
+        while True:
+            await asyncio.sleep(_REPORT_S)
+            progress.report(f"{file.tell() / 1e6:,.1f} MB received")
+
+    task = asyncio.create_task(report_repeatedly())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _describe_refusal(response: httpx.Response) -> str:
+    wait = response.headers.get("Retry-After")
+    advice = "" if wait is None else f" Wait {wait} s."
+    return f"The server answered {response.status_code}: {_get_detail(response)}{advice}"
 
 
 def _get_detail(response: httpx.Response) -> str:
@@ -112,7 +164,7 @@ def restore(path: Path, *, verify: bool, replace: bool, other_secret: bool) -> N
     """Restore a backup into the store of the settings; with `verify`, into a temporary one to compare figures."""
     try:
         run_command(_verify(path) if verify else _restore(path, replace=replace, other_secret=other_secret))
-    except (BadBackup, StoreNotEmpty, OSError) as error:
+    except (BadBackup, StoreNotEmpty) as error:
         fail(str(error))
 
 
@@ -128,7 +180,8 @@ async def _restore(path: Path, *, replace: bool, other_secret: bool) -> None:
     target = build_store(settings)
     try:
         async with target.restoring() as restored:
-            await restore_archive(archive, restored, SCHEMA, with_secret=not other_secret, on_progress=_report)
+            report = _BackupProgress().report_rows
+            await restore_archive(archive, restored, SCHEMA, with_secret=not other_secret, on_progress=report)
     finally:
         await target.close()
     echo(f"Restored the backup of {archive.manifest['createdAt']}. Start the server; it upgrades the store if needed.")
@@ -137,7 +190,8 @@ async def _restore(path: Path, *, replace: bool, other_secret: bool) -> None:
 def _find_secret(settings: Settings) -> bytes | None:
     """Return the secret key of the settings or of the key file; None, without creating one, when there is none."""
     has_file = (settings.data_folder / "secret.key").exists()
-    if settings.secret_key is None and not (has_file and settings.store_url.startswith(EMBEDDED_SCHEME)):
+    has_setting = settings.secret_key is not None or settings.secret_key_file is not None
+    if not has_setting and not (has_file and settings.store_url.startswith(EMBEDDED_SCHEME)):
         return None
     return load_secret_key(settings)
 
@@ -169,25 +223,44 @@ async def _verify(path: Path) -> None:
         scratch = open_store(f"{EMBEDDED_SCHEME}{folder}/okube.duckdb", SCHEMA, memory_limit=_SCRATCH_MEMORY)
         await scratch.start()
         try:
-            await restore_archive(archive, scratch, SCHEMA, on_progress=_report)
-            restored = await compute_figures(scratch, settings, utc_now)
+            progress = _BackupProgress()
+            await restore_archive(archive, scratch, SCHEMA, on_progress=progress.report_rows)
+            restored = []
+            async for figure in compute_figures(scratch, settings, utc_now, Batches(scratch, utc_now).read_freshness):
+                restored.append(figure)
+                progress.report(f"{len(restored):,} figures computed")
         finally:
             await scratch.close()
-    _report_differences(archive, restored)
+    _report_comparison(archive.manifest, compare_figures(archive.read_lines(FIGURES), restored))
 
 
-def _report_differences(archive: ArchiveReader, restored: dict[str, object]) -> None:
-    figures = archive.manifest["figures"]
-    if figures is None:
+def _report_comparison(manifest: Mapping[str, Any], comparison: FigureComparison) -> None:
+    """Say how many figures are equal; exit with status 1 when that is not known of one that the backup has."""
+    if not manifest["hasFigures"]:
         fail("The backup can be restored. It has no figures to compare, because resources changed while it was made.")
-    lines = compare_figures(figures, restored)
-    for line in lines:
-        echo(line)
-    if lines:
-        fail(f"{len(lines)} figures differ from those of the store that was backed up.")
-    count = sum(len(application["kpis"]) for application in figures.values())
-    echo(f"The backup can be restored, and all {count} figures are those of the store that was backed up.")
+    for problem in comparison.problems:
+        echo(problem)
+    refused = comparison.refused
+    if refused:
+        codes = ", ".join(f"{code} {count}" for code, count in sorted(refused.items()))
+        echo(
+            f"Not compared: {_count_figures(refused.total())}, which the server refused when the backup was made "
+            f"({codes})."
+        )
+    if comparison.problems:
+        version = manifest["version"]
+        hint = f" It was made by okube-api {version}, this is {__version__}." if version != __version__ else ""
+        fail(
+            f"{_count_figures(len(comparison.problems))} of the backup could not be reproduced, "
+            f"{comparison.equal} could.{hint}"
+        )
+    if comparison.equal:
+        echo(f"The backup can be restored, and {_count_figures(comparison.equal)} equal those of the backup.")
+    elif refused:
+        fail("The backup can be restored, but not one figure could be compared.")
+    else:
+        echo("The backup can be restored. It has no figures to compare, because no application has events.")
 
 
-def _report(name: str, rows: int) -> None:
-    echo(f"{rows:>12,} documents and rows; now {name}")
+def _count_figures(count: int) -> str:
+    return "1 figure" if count == 1 else f"{count:,} figures"

@@ -29,7 +29,7 @@ LEASES = Collection("leases", fields={"owner": ColumnType.TEXT, "expiresAt": Col
 
 LEASE_LIFETIME = timedelta(seconds=8)
 RENEWAL_S = 2.0
-_POLL_S = 0.2  # between two attempts to get a lease that another process holds
+_POLL_S = 0.2
 
 log = structlog.stdlib.get_logger("okube.ingest")
 
@@ -38,10 +38,11 @@ class ApplicationLeases:
     """The leases of one process.
 
     is_shared: whether other processes may use the store, too.
+    poll_s: time between two attempts to get a lease that another process holds.
     """
 
-    def __init__(self, store: Store, clock: Clock, *, is_shared: bool) -> None:
-        self._store, self._clock, self._is_shared = store, clock, is_shared
+    def __init__(self, store: Store, clock: Clock, *, is_shared: bool, poll_s: float = _POLL_S) -> None:
+        self._store, self._clock, self._is_shared, self._poll_s = store, clock, is_shared, poll_s
         self._owner = secrets.token_hex(12)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -50,7 +51,7 @@ class ApplicationLeases:
         """Wait until nobody else works on an application, and keep others away until the context ends."""
         async with self._locks[application]:
             while not await self._acquire(application):  # noqa: ASYNC110 - another process has no event of ours
-                await anyio.sleep(_POLL_S)
+                await anyio.sleep(self._poll_s)
             async with self._renew_repeatedly(application):
                 yield
 
@@ -62,6 +63,11 @@ class ApplicationLeases:
             return False
         lease = await self._store.get(LEASES, equal("_id", application))
         return lease is not None and lease["owner"] != self._owner and lease["expiresAt"] > stamp(self._clock())
+
+    async def is_held(self, application: str) -> bool:
+        """Return whether this process, which is in the context of `hold`, has not lost the lease meanwhile."""
+        own = equal("_id", application) & equal("owner", self._owner)
+        return not self._is_shared or await self._store.count(LEASES, own) == 1
 
     async def _acquire(self, application: str) -> bool:
         """Create or renew the lease; return False while another process has it."""

@@ -252,14 +252,14 @@ class StoreSnapshot(Store, Protocol):
     """A store that can only be read, whose rows do not change.
 
     On an exclusive store, documents and rows are those of one instant.  On others, documents are read as they are, and
-    rows are those of `pin_rows`.
+    the rows of an application are those of `pin_rows`.
     """
 
-    async def pin_rows(self) -> None:
-        """Let rows be those that are current now."""
+    async def pin_rows(self, application: str) -> None:
+        """Let the rows of an application be those that are current now."""
 
-    async def verify_rows(self) -> None:
-        """Raise Unavailable when rows that were pinned have been deleted."""
+    async def find_deleted(self) -> set[str]:
+        """Return the applications whose pinned rows have been deleted; some of their rows may have been read."""
 
     def stream_identifiers(self) -> AsyncIterator[tuple[str, str, list[bytes]]]:
         """Yield (application, kind, identifiers in the order of their numbers, from 0), in blocks of bounded size."""

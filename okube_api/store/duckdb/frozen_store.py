@@ -29,11 +29,12 @@ class TransactionReads:
     def __init__(self, snapshot: Snapshot, collections: dict[str, DuckDocuments]) -> None:
         self._snapshot, self._collections = snapshot, collections
 
-    async def pin_rows(self) -> None:
+    async def pin_rows(self, application: str) -> None:
         """Do nothing: the transaction has begun."""
 
-    async def verify_rows(self) -> None:
-        """Do nothing: a transaction stays whole."""
+    async def find_deleted(self) -> set[str]:
+        """Return no application: a transaction stays whole."""
+        return set()
 
     async def stream(
         self, collection: Collection, where: Condition, *, sort: Sequence[SortKey] = BY_ID

@@ -1,4 +1,4 @@
-"""A view of a database with the rows of all applications as they were at one instant.
+"""A view of a database with the rows of each application as they were at one instant.
 
 Replaced rows are deleted after a grace; a hold (`holds`) delays that for as long as the view is open.
 """
@@ -7,15 +7,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from okube_api.store.errors import Unavailable
 from okube_api.store.mongo.errors import READ_S, time_limit
 from okube_api.store.mongo.identifier_log import IDENTIFIER_BYTES
-from okube_api.store.mongo.manifests import POINTERS, ManifestPointers, ManifestRepository
+from okube_api.store.mongo.manifests import EMPTY, Manifest, ManifestPointers, ManifestRepository
 from okube_api.store.mongo.numbers import COUNTERS, NUMBERS
 from okube_api.store.mongo.rows import MongoReader
-from okube_api.store.schema import Collection
+from okube_api.store.schema import Collection, Table
 
 _READ_DOCUMENTS = 64
+
+
+class _PinnedReader(MongoReader):
+    """A reader that reads nothing of a table whose rows were deleted meanwhile, with the application."""
+
+    async def _get_manifest(self, table: Table) -> Manifest:
+        try:
+            return await super()._get_manifest(table)
+        except LookupError:
+            return EMPTY
 
 
 class PinnedReads:
@@ -23,22 +32,19 @@ class PinnedReads:
 
     _database: Any
     _manifests: ManifestRepository
-    _pointers: dict[str, ManifestPointers]
+    _pinned: dict[str, ManifestPointers]
 
-    async def pin_rows(self) -> None:
-        """Read which rows of each application are current now."""
-        with time_limit(READ_S):
-            documents = await self._database[POINTERS].find({}).to_list(None)
-        self._pointers = {
-            document["_id"]: ManifestPointers.from_document(document["_id"], document) for document in documents
+    async def pin_rows(self, application: str) -> None:
+        """Read which rows of an application are current now."""
+        self._pinned[application] = await self._manifests.load(application)
+
+    async def find_deleted(self) -> set[str]:
+        """Return the applications whose rows were deleted since they were pinned."""
+        return {
+            application
+            for application, pinned in self._pinned.items()
+            if pinned.tables and not (await self._manifests.load(application)).tables
         }
-
-    async def verify_rows(self) -> None:
-        """Raise Unavailable when the rows of an application were deleted since they were pinned."""
-        for application, pinned in self._pointers.items():
-            current = await self._manifests.load(application)
-            if pinned.tables and not current.tables:
-                raise Unavailable(f"Application {application} was deleted meanwhile. Start the backup again")
 
     def revision(self, *collections: Collection) -> str | None:  # noqa: ARG002 - as in the protocol
         """Return None, so that nothing is cached for the store itself."""
@@ -48,9 +54,9 @@ class PinnedReads:
     async def open_reader(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AsyncIterator[MongoReader]:
-        """Open a reader of the rows that were current at `pin_rows`."""
-        pointers = self._pointers.get(application) or ManifestPointers.from_document(application, {})
-        yield MongoReader(self._database, self._manifests, pointers, row_limit=row_limit, timeout_s=timeout_s)
+        """Open a reader of the rows that were current at `pin_rows`; without it, of none."""
+        pointers = self._pinned.get(application) or ManifestPointers.from_document(application, {})
+        yield _PinnedReader(self._database, self._manifests, pointers, row_limit=row_limit, timeout_s=timeout_s)
 
     async def stream_identifiers(self) -> AsyncIterator[tuple[str, str, list[bytes]]]:
         """Yield (application, kind, identifiers in the order of their numbers), in blocks."""

@@ -353,7 +353,7 @@ class FrozenMongoStore(PinnedReads, MongoStore):
 
     def __init__(self, store: MongoStore) -> None:
         self.__dict__.update(store.__dict__)
-        self._pointers = {}
+        self._pinned = {}
 
 
 def _build_client(url: str, **options: Any) -> Any:
