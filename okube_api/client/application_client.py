@@ -1,9 +1,12 @@
 """An application: its questions, jobs, events and resources."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from tempfile import TemporaryDirectory
+from typing import Any, Generic, Literal, TypeVar, Unpack
 
 from okube_api.client.analytics_answer import AnalyticsAnswer, read_answer
 from okube_api.client.calls import (
@@ -12,22 +15,32 @@ from okube_api.client.calls import (
     BlockingCaller,
     BlockingTransport,
     CallPlan,
+    FileWork,
     HttpCall,
     Listing,
     Operation,
     PagePlan,
     Pause,
 )
-from okube_api.client.errors import JobUnfinished
-from okube_api.client.event_content import Events, open_content
+from okube_api.client.errors import JobUnfinished, build_problem_error, read_json
+from okube_api.client.event_content import Events, write_content
 from okube_api.client.question import AnalyticsQuestion, Kpis, ModuleName, QuestionArguments, build_question
-from okube_api.client.resource_lists import AsyncResourceList, ResourceDocument, ResourceList, plan_pages
-from okube_api.client.session import ServerSession, build_path, create_idempotency_key, format_params
+from okube_api.client.request_values import build_path, format_params
+from okube_api.client.resource_lists import (
+    AsyncResourceList,
+    ResourceDocument,
+    ResourceList,
+    plan_pages,
+    read_document,
+)
+from okube_api.client.saved_file import plan_file
+from okube_api.client.session import ServerSession, create_idempotency_key
 
+ListT = TypeVar("ListT")
 EventKind = Literal[
     "areas", "panelists", "pings", "stays", "detections", "touches", "deliveries", "visits", "purchases"
 ]
-_LONGEST_POLL_S = 20
+_LONGEST_POLL_S, _SHORTEST_POLL_S = 20, 1.0
 _INGEST_TIMEOUT_S = 3600.0
 
 
@@ -51,19 +64,37 @@ class QuestionJob:
         return self.state not in {"queued", "running"}
 
 
-class _ApplicationCalls:
-    """What an application can do."""
+class _ApplicationCalls(ABC, Generic[ListT]):
+    """What an application can do.
+
+    sites, pois, campaigns, levers, studies, views, users: its resources; call a list to iterate over it.
+    """
 
     def __init__(self, session: ServerSession, id_or_key: str) -> None:
         self._session = session
         self.id_or_key = id_or_key
         self._path = build_path("applications", id_or_key)
+        self.sites = self._open_list("sites")
+        self.pois = self._open_list("pois")
+        self.campaigns = self._open_list("campaigns")
+        self.levers = self._open_list("levers")
+        self.studies = self._open_list("studies")
+        self.views = self._open_list("views")
+        self.users = self._open_list("users")
+
+    def equipments(self, site: str) -> ListT:
+        """Return the list of the sensors of a site, which is named by its id or key."""
+        return self._open_list("sites", site, "equipments")
+
+    @abstractmethod
+    def _open_list(self, *parts: str) -> ListT:
+        """Return the list of resources at a path below the application."""
 
     @Operation
     def get(self) -> CallPlan[ResourceDocument]:
         """Return the application with its settings."""
         response = yield from self._session.request("GET", self._path)
-        return ResourceDocument(response.json(), response.headers.get("etag"))
+        return read_document(response)
 
     @Operation
     def ask(
@@ -82,7 +113,7 @@ class _ApplicationCalls:
         kpis: a name, or several; a mapping is a whole param, whose fields count more than the arguments.
         wait: False makes the question a job, for questions that take longer than the server gives to a request; the
         answer is returned when the job is done.  `submit` returns the job instead.
-        timeout_s: the longest time to wait for the answer.
+        timeout_s: the longest time to wait for the answer, retries included.
         start, until: the first and the last day.
         by: the length of a bucket; None for the whole period only.
         mode: `histogram` has a bucket for each interval, `aggregation` one for each category, as the hour of the day.
@@ -98,7 +129,7 @@ class _ApplicationCalls:
         study: for `geo-marketing`, the id or key of a study.
         site: the id or key of a site, for a question about it alone.
         explain: add the plan of the store, for administrators.
-        Raise RequestRefused, with the faults of the question.
+        Raise RequestRefused, with the faults of the question; JobUnfinished when a job takes longer than timeout_s.
         """
         question = build_question(self.id_or_key, module, kpis, **arguments)
         if not wait:
@@ -108,7 +139,39 @@ class _ApplicationCalls:
         response = yield from self._session.request(
             "POST", question.path, params=question.params, body=question.body, is_safe=True, timeout_s=timeout_s
         )
-        return read_answer(response.json())
+        return read_answer(read_json(response))
+
+    @Operation
+    def save_answer(
+        self,
+        path: str | Path,
+        /,
+        module: ModuleName,
+        kpis: Kpis,
+        *,
+        layout: Literal["long", "wide"] = "long",
+        options: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+        **arguments: Unpack[QuestionArguments],
+    ) -> CallPlan[Path]:
+        """Ask a question, write its answer to a file while it arrives, and return the path of the file.
+
+        path: its name ends in .csv, .xlsx or .parquet; a file that is there is replaced.
+        layout: `long` has a line for each number, `wide` a column for each field of KPIs with several numbers.
+        options: of CSV, such as `{"locale": "fr"}`.
+        The other arguments are those of `ask`.  Raise ValueError for another name, RequestRefused.
+        """
+        question = build_question(self.id_or_key, module, kpis, **arguments)
+        return plan_file(
+            self._session,
+            "POST",
+            question.path,
+            Path(path),
+            params={**question.params, "layout": layout, **(options or {})},
+            body=question.body,
+            is_safe=True,
+            timeout_s=timeout_s,
+        )
 
     @Operation
     def submit(
@@ -140,19 +203,36 @@ class _ApplicationCalls:
         yield from self._session.request("DELETE", self._find_job_path(job if isinstance(job, str) else job.id))
 
     @Listing
-    def jobs(self, state: str | None = None) -> PagePlan[ResourceDocument]:
+    def jobs(self, state: str | None = None) -> PagePlan[QuestionJob]:
         """Return an iterator over the jobs of the user, of administrators over all."""
-        return plan_pages(self._session, f"{self._path}/jobs", {"state": state})
+        return plan_pages(self._session, f"{self._path}/jobs", {"state": state}, _read_job)
 
     @Listing
     def batches(self) -> PagePlan[ResourceDocument]:
         """Return an iterator over the batches of events, the newest first."""
-        return plan_pages(self._session, f"{self._path}/ingest", {})
+        return plan_pages(self._session, f"{self._path}/ingest", {}, ResourceDocument)
+
+    @Operation
+    def get_batch(self, batch: str) -> CallPlan[ResourceDocument]:
+        """Return a batch of events, with the numbers of accepted and rejected ones.  Raise ResourceMissing."""
+        response = yield from self._session.request("GET", self._path + build_path("ingest", batch))
+        return read_document(response)
+
+    @Operation
+    def delete_batch(self, batch: str) -> CallPlan[None]:
+        """Delete a batch with its events.  Raise ResourceMissing."""
+        yield from self._session.request("DELETE", self._path + build_path("ingest", batch))
+
+    @Operation
+    def save_rejected(self, batch: str, path: str | Path) -> CallPlan[Path]:
+        """Write the rejected lines of a batch to a file, with their reasons, and return its path."""
+        path_of_lines = self._path + build_path("ingest", batch, "rejected")
+        return plan_file(self._session, "GET", path_of_lines, Path(path), accept="text/csv")
 
     @Listing
     def areas(self, /, q: str | None = None, **filters: Any) -> PagePlan[ResourceDocument]:
         """Return an iterator over the IRIS areas."""
-        return plan_pages(self._session, f"{self._path}/areas", {"q": q, **filters})
+        return plan_pages(self._session, f"{self._path}/areas", {"q": q, **filters}, ResourceDocument)
 
     @Operation
     def ingest(
@@ -187,6 +267,7 @@ class _ApplicationCalls:
         dry_run: check the events and write nothing; the answer says how each line is read.
         wait: return when questions include the events; else as soon as they are stored.
         idempotency_key: two requests with the same key are one; by default each call has a key of its own.
+        timeout_s: the longest time until the batch is stored, retries included.
         Raise RequestRefused; a batch of which every line was rejected is in its `problem`.
         """
         pairs = {"mapper": mapper, "unit": unit, "time": time}
@@ -206,12 +287,13 @@ class _ApplicationCalls:
             "dryRun": dry_run or None,
             "wait": None if wait else False,
         }
-        with open_content(events) as content:
+        with TemporaryDirectory(prefix="okube-") as folder:
+            content = yield FileWork(partial(write_content, events, Path(folder)))
             headers = {**content.headers, "Idempotency-Key": idempotency_key or create_idempotency_key()}
             path = self._path + build_path("ingest", kind)
-            call = HttpCall("POST", path, format_params(params), headers, content.body, timeout_s)
-            response = yield from self._session.send(call)
-        batch: dict[str, Any] = response.json()
+            call = HttpCall("POST", path, format_params(params), headers, content.path)
+            response = yield from self._session.send(call, timeout_s=timeout_s)
+        batch: dict[str, Any] = read_json(response)
         return batch
 
     def _submit(self, question: AnalyticsQuestion) -> CallPlan[QuestionJob]:
@@ -222,75 +304,60 @@ class _ApplicationCalls:
             body=question.body,
             headers={"Idempotency-Key": create_idempotency_key()},
         )
-        return _read_job(response.json())
+        return _read_job(read_json(response))
 
-    def _await_job(self, job: str, timeout_s: float | None) -> CallPlan[AnalyticsAnswer]:
+    def _await_job(self, job_id: str, timeout_s: float | None) -> CallPlan[AnalyticsAnswer]:
         """Wait for a job: the server holds each request until the job has ended, or for `_LONGEST_POLL_S`."""
-        left_s = timeout_s
+        read_seconds = self._session.read_seconds
+        end_s = None if timeout_s is None else read_seconds() + timeout_s
         while True:
-            poll_s = _LONGEST_POLL_S if left_s is None else min(_LONGEST_POLL_S, max(0, int(left_s)))
-            state = yield from self._read_job(job, poll_s)
-            if state.is_ended:
+            sent_s = read_seconds()
+            left_s = _LONGEST_POLL_S if end_s is None else max(0.0, end_s - sent_s)
+            poll_s = int(min(_LONGEST_POLL_S, left_s))
+            job = yield from self._read_job(job_id, poll_s)
+            if job.is_ended:
                 break
-            if left_s is not None and (left_s := left_s - max(poll_s, 1)) <= 0:
-                raise JobUnfinished(f"The job {job} is {state.state} after {timeout_s} s.")
-            if poll_s == 0:
-                yield Pause(1.0)
-        response = yield from self._session.request("GET", f"{self._find_job_path(job)}/result")
-        return read_answer(response.json())
+            now_s = read_seconds()
+            if end_s is not None and now_s >= end_s:
+                raise JobUnfinished(f"The job {job_id} is {job.state} after {timeout_s:g} s.", job_id)
+            if now_s - sent_s < _SHORTEST_POLL_S:  # a server that stops answers at once
+                yield Pause(_SHORTEST_POLL_S if end_s is None else min(_SHORTEST_POLL_S, end_s - now_s))
+        if job.state == "failed":
+            problem = job.document["error"]
+            raise build_problem_error(problem["status"], problem)
+        response = yield from self._session.request("GET", f"{self._find_job_path(job_id)}/result")
+        return read_answer(read_json(response))
 
-    def _read_job(self, job: str, wait_s: int) -> CallPlan[QuestionJob]:
-        response = yield from self._session.request("GET", self._find_job_path(job), params={"wait": wait_s})
-        return _read_job(response.json())
+    def _read_job(self, job_id: str, wait_s: int) -> CallPlan[QuestionJob]:
+        response = yield from self._session.request("GET", self._find_job_path(job_id), params={"wait": wait_s})
+        return _read_job(read_json(response))
 
     def _find_job_path(self, job: str) -> str:
         return self._path + build_path("jobs", job)
 
 
-class ApplicationClient(_ApplicationCalls, BlockingCaller):
+class ApplicationClient(_ApplicationCalls[ResourceList], BlockingCaller):
     """An application, with calls that block.
 
     sites, pois, campaigns, levers, studies, views, users: its resources; call a list to iterate over it.
     """
 
     def __init__(self, session: ServerSession, transport: BlockingTransport, id_or_key: str) -> None:
-        super().__init__(session, id_or_key)
         self._transport = transport
-        self.sites = self._build_list("sites")
-        self.pois = self._build_list("pois")
-        self.campaigns = self._build_list("campaigns")
-        self.levers = self._build_list("levers")
-        self.studies = self._build_list("studies")
-        self.views = self._build_list("views")
-        self.users = self._build_list("users")
+        super().__init__(session, id_or_key)
 
-    def equipments(self, site: str) -> ResourceList:
-        """Return the list of the sensors of a site, which is named by its id or key."""
-        return self._build_list("sites", site, "equipments")
-
-    def _build_list(self, *parts: str) -> ResourceList:
+    def _open_list(self, *parts: str) -> ResourceList:
         return ResourceList(self._session, self._transport, self._path + build_path(*parts))
 
 
-class AsyncApplicationClient(_ApplicationCalls, AsyncCaller):
+class AsyncApplicationClient(_ApplicationCalls[AsyncResourceList], AsyncCaller):
     """An application, with calls that are awaited; its lists are those of `ApplicationClient`."""
 
     def __init__(self, session: ServerSession, transport: AsyncTransport, id_or_key: str) -> None:
-        super().__init__(session, id_or_key)
         self._transport = transport
-        self.sites = self._build_list("sites")
-        self.pois = self._build_list("pois")
-        self.campaigns = self._build_list("campaigns")
-        self.levers = self._build_list("levers")
-        self.studies = self._build_list("studies")
-        self.views = self._build_list("views")
-        self.users = self._build_list("users")
+        super().__init__(session, id_or_key)
 
-    def equipments(self, site: str) -> AsyncResourceList:
-        """Return the list of the sensors of a site, which is named by its id or key."""
-        return self._build_list("sites", site, "equipments")
-
-    def _build_list(self, *parts: str) -> AsyncResourceList:
+    def _open_list(self, *parts: str) -> AsyncResourceList:
         return AsyncResourceList(self._session, self._transport, self._path + build_path(*parts))
 
 

@@ -19,8 +19,22 @@ class ServerUnreachable(OkubeError):
     """The server did not answer: no connection, or no answer in time."""
 
 
+class UnexpectedAnswer(OkubeError):
+    """What answered is not this API, such as a page of a proxy."""
+
+
 class JobUnfinished(OkubeError):
-    """A job had no result within the time that was given to `wait_for`."""
+    """A job had no result within the time that was given to wait; the server goes on with it.
+
+    job_id: to wait again, or to cancel it.
+    """
+
+    def __init__(self, message: str, job_id: str) -> None:
+        super().__init__(message, job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,51 +59,95 @@ class RequestFault:
 
 
 class RequestRefused(OkubeError):
-    """The server refused the request.
+    """The server refused the request, or could not carry it out.
 
     status: the HTTP status.
     code: the reason, for programs, such as `unknown_value`.
     detail: the reason, for people.
     faults: the faults of the request, each with a pointer to the field.
     request_id: names the request in the log of the server.
-    problem: the whole problem document (RFC 9457), empty when the answer is none.
+    problem: the whole problem document (RFC 9457).
     """
 
-    def __init__(self, response: httpx.Response) -> None:
-        self.status = response.status_code
-        self.problem: Mapping[str, Any] = _read_problem(response)
-        self.code = str(self.problem.get("code", ""))
-        self.detail = str(
-            self.problem.get("detail", f"The server answered {response.status_code} {response.reason_phrase}.")
-        )
-        self.faults = tuple(map(_read_fault, self.problem.get("errors") or ()))
-        self.request_id = str(self.problem.get("requestId", response.headers.get("x-request-id", "")))
+    def __init__(self, status: int, problem: Mapping[str, Any], request_id: str = "") -> None:
+        super().__init__(status, problem, request_id)  # by which the error is pickled
+        self.status = status
+        self.problem = problem
+        self.code = str(problem.get("code", ""))
+        self.detail = str(problem.get("detail") or f"The server answered {status}.")
+        self.faults = tuple(map(_read_fault, problem.get("errors") or ()))
+        self.request_id = str(problem.get("requestId") or request_id)
+
+    def __str__(self) -> str:
         messages = [str(fault) for fault in self.faults if fault.pointer or fault.message != self.detail]
-        super().__init__(" ".join((f"{self.status}: {self.detail}", *dict.fromkeys(messages))))
+        return " ".join((f"{self.status}: {self.detail}", *dict.fromkeys(messages)))
 
 
 class NotLoggedIn(RequestRefused):
     """401: the login, the password or the token is not valid, or there is none."""
 
 
+class NotAllowed(RequestRefused):
+    """403: the user has no role for it."""
+
+
 class ResourceMissing(RequestRefused):
     """404: there is no such resource."""
+
+
+class ResourceConflict(RequestRefused):
+    """409: it does not fit the present state, such as a key that another resource has."""
 
 
 class ResourceChanged(RequestRefused):
     """412: the resource has changed since it was read."""
 
 
-class TooManyAttempts(RequestRefused):
+class RateLimited(RequestRefused):
     """429: too many requests, also after the retries."""
 
 
-_CLASSES = {401: NotLoggedIn, 404: ResourceMissing, 412: ResourceChanged, 429: TooManyAttempts}
+class ServerFailed(RequestRefused):
+    """5xx: the server was too busy, also after the retries, or failed."""
+
+
+_CLASSES = {
+    401: NotLoggedIn,
+    403: NotAllowed,
+    404: ResourceMissing,
+    409: ResourceConflict,
+    412: ResourceChanged,
+    429: RateLimited,
+}
 
 
 def build_error(response: httpx.Response) -> RequestRefused:
     """Return the error for an answer that is no success."""
-    return _CLASSES.get(response.status_code, RequestRefused)(response)
+    status, problem = response.status_code, _read_problem(response)
+    if response.has_redirect_location and not problem:
+        address = response.headers["location"]
+        problem = {"detail": f"The server redirects to {address}. Use its address."}
+    elif not problem:
+        problem = {"detail": f"The server answered {status} {response.reason_phrase}."}
+    return build_problem_error(status, problem, response.headers.get("x-request-id", ""))
+
+
+def build_problem_error(status: int, problem: Mapping[str, Any], request_id: str = "") -> RequestRefused:
+    """Return the error for a problem document."""
+    error_class = ServerFailed if status >= 500 else _CLASSES.get(status, RequestRefused)
+    return error_class(status, problem, request_id)
+
+
+def read_json(response: httpx.Response) -> Any:
+    """Return the JSON of a successful answer.  Raise UnexpectedAnswer when it has none."""
+    try:
+        return response.json()
+    except ValueError as error:
+        media_type = response.headers.get("content-type", "no content type")
+        raise UnexpectedAnswer(
+            f"{response.request.method} {response.url}: the answer is not JSON ({media_type}). Check the address of "
+            "the server."
+        ) from error
 
 
 def _read_problem(response: httpx.Response) -> Mapping[str, Any]:

@@ -1,17 +1,13 @@
 """Turns events into the body of a request: lists of dicts, data frames, Arrow tables and files."""
 
-import io
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from okube_api.client.frames import import_extra
-from okube_api.client.session import format_value
+from okube_api.client.request_values import encode_json
 
 NDJSON, PARQUET = "application/x-ndjson", "application/vnd.apache.parquet"
 _MEDIA_TYPES = {
@@ -25,46 +21,50 @@ _MEDIA_TYPES = {
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _ENCODINGS = {".gz": "gzip", ".zst": "zstd"}
+_ROWS_AT_ONCE = 10_000
 Events = Any
 """Dicts, a pandas or Polars frame, an Arrow table, or the path of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventContent:
-    """The body of a request, with its headers.  body: a path stands for a file, which is streamed."""
+    """The body of a request, which is streamed from a file, with its headers."""
 
-    body: bytes | Path
+    path: Path
     headers: Mapping[str, str]
 
 
-@contextmanager
-def open_content(events: Events) -> Iterator[EventContent]:
-    """Return the body for events; one that is written to a temporary file is deleted at the end.
+def write_content(events: Events, folder: Path) -> EventContent:
+    """Return the body for events: their file, or one that is written to a folder, as Parquet or as lines of JSON.
 
     Raise ValueError for a file whose name does not say its format, TypeError for objects of other types.
     """
     if isinstance(events, str | Path):
-        yield EventContent(Path(events), detect_headers(Path(events)))
-        return
-    library = type(events).__module__.partition(".")[0]
-    if library == "pandas":
-        yield _convert_pandas(events)
-    elif library == "polars":
-        buffer = io.BytesIO()
-        events.write_parquet(buffer)
-        yield EventContent(buffer.getvalue(), {"Content-Type": PARQUET})
-    elif library == "pyarrow":
-        yield EventContent(_write_arrow(events), {"Content-Type": PARQUET})
-    elif isinstance(events, Iterable) and not isinstance(events, bytes | Mapping):
-        with TemporaryDirectory(prefix="okube-") as folder:
-            path = Path(folder) / "events.ndjson"
-            with path.open("w", encoding="utf-8") as file:
-                file.writelines(map(_format_line, events))
-            yield EventContent(path, {"Content-Type": NDJSON})
-    else:
+        return EventContent(Path(events), detect_headers(Path(events)))
+    path = folder / "events"
+    library, kind = type(events).__module__.partition(".")[0], type(events).__name__
+    match library, kind:
+        case "pandas", "DataFrame":
+            return EventContent(path, {"Content-Type": _write_pandas(events, path)})
+        case "polars", "DataFrame":
+            events.write_parquet(path)
+            return EventContent(path, {"Content-Type": PARQUET})
+        case "polars", "LazyFrame":
+            events.sink_parquet(path)
+            return EventContent(path, {"Content-Type": PARQUET})
+        case "pyarrow", "Table" | "RecordBatch" | "RecordBatchReader":
+            _write_arrow(events, path)
+            return EventContent(path, {"Content-Type": PARQUET})
+    if (
+        library in {"pandas", "polars", "pyarrow"}
+        or not isinstance(events, Iterable)
+        or isinstance(events, bytes | Mapping)
+    ):
         raise TypeError(
-            f"Events cannot be {type(events).__name__}. Give a list of dicts, a data frame, an Arrow table or a path."
+            f"Events cannot be {kind}. Give a list of dicts, a data frame, an Arrow table or the path of a file."
         )
+    _write_lines(events, path)
+    return EventContent(path, {"Content-Type": NDJSON})
 
 
 def detect_headers(path: Path) -> dict[str, str]:
@@ -81,25 +81,48 @@ def detect_headers(path: Path) -> dict[str, str]:
     return headers if encoding is None else {**headers, "Content-Encoding": encoding}
 
 
-def _convert_pandas(frame: Any) -> EventContent:
-    """Write a pandas frame as Parquet if PyArrow is installed, else as lines of JSON; its index is left out."""
+def _write_pandas(frame: Any, path: Path) -> str:
+    """Write a pandas frame and return its media type: Parquet, or lines of JSON if PyArrow cannot write it.
+
+    Levels of the index that have a name are columns; others are left out.
+    """
+    levels = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    unnamed = [position for position, name in enumerate(frame.index.names) if name not in levels]
+    frame = frame.reset_index(level=unnamed, drop=True).reset_index() if levels else frame
     if find_spec("pyarrow") is not None:
         pyarrow = import_extra("pyarrow")
-        return EventContent(
-            _write_arrow(pyarrow.Table.from_pandas(frame, preserve_index=False)), {"Content-Type": PARQUET}
-        )
-    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return EventContent("".join(map(_format_line, records)).encode(), {"Content-Type": NDJSON})
+        try:
+            table = pyarrow.Table.from_pandas(frame, preserve_index=False)
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError):
+            pass  # columns of objects of several types, such as numbers and texts
+        else:
+            _write_arrow(table, path)
+            return PARQUET
+    records = (
+        record
+        for start in range(0, len(frame), _ROWS_AT_ONCE)
+        for record in frame.iloc[start : start + _ROWS_AT_ONCE].astype(object).to_dict("records")
+    )
+    _write_lines(records, path)
+    return NDJSON
 
 
-def _write_arrow(table: Any) -> bytes:
+def _write_arrow(table: Any, path: Path) -> None:
+    """Write a table, a batch or a reader of batches as Parquet."""
     import_extra("pyarrow")
-    from pyarrow import RecordBatch, Table, parquet  # noqa: PLC0415 - optional
+    from pyarrow import RecordBatch, RecordBatchReader, parquet  # noqa: PLC0415 - optional
 
-    buffer = io.BytesIO()
-    parquet.write_table(Table.from_batches([table]) if isinstance(table, RecordBatch) else table, buffer)
-    return buffer.getvalue()
+    with parquet.ParquetWriter(path, table.schema) as writer:
+        if isinstance(table, RecordBatchReader):
+            for batch in table:
+                writer.write_batch(batch)
+        elif isinstance(table, RecordBatch):
+            writer.write_batch(table)
+        else:
+            writer.write_table(table)
 
 
-def _format_line(event: Mapping[str, Any]) -> str:
-    return json.dumps(dict(event), default=format_value, ensure_ascii=False) + "\n"
+def _write_lines(events: Iterable[Mapping[str, Any]], path: Path) -> None:
+    with path.open("wb") as file:
+        for event in events:
+            file.write(encode_json(dict(event)) + b"\n")

@@ -18,7 +18,9 @@ from okube_api.client.calls import (
     Listing,
     Operation,
     PagePlan,
+    build_timeout,
 )
+from okube_api.client.errors import read_json
 from okube_api.client.resource_lists import ResourceDocument, plan_pages
 from okube_api.client.session import STANDARD_RETRIES, RetryRule, ServerSession
 
@@ -33,20 +35,20 @@ class _OkubeCalls:
     @Listing
     def applications(self, q: str | None = None) -> PagePlan[ResourceDocument]:
         """Return an iterator over the applications of the user."""
-        return plan_pages(self._session, "/applications", {"q": q})
+        return plan_pages(self._session, "/applications", {"q": q}, ResourceDocument)
 
     @Operation
     def kpis(self) -> CallPlan[list[dict[str, Any]]]:
         """Return the catalogue of KPIs: what each means, and what it can be asked for."""
         response = yield from self._session.request("GET", "/analytics/kpis")
-        catalogue: list[dict[str, Any]] = response.json()
+        catalogue: list[dict[str, Any]] = read_json(response)
         return catalogue
 
     @Operation
     def me(self) -> CallPlan[dict[str, Any]]:
         """Return the user with the roles in applications."""
         response = yield from self._session.request("GET", "/auth/me")
-        user: dict[str, Any] = response.json()
+        user: dict[str, Any] = read_json(response)
         return user
 
     @Operation
@@ -59,7 +61,14 @@ class _OkubeCalls:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> CallPlan[httpx.Response]:
-        """Send any request of the API and return its response, for what has no method here."""
+        """Send any request of the API and return its response, for what has no method here.
+
+        path: below the address of the server, such as `/ingest/schemas`.
+        Requests that change something are sent once, unless `headers` has an `Idempotency-Key`.
+        Raise RequestRefused for an answer that is no success.
+        """
+        if not path.startswith("/"):  # the token is not sent to other servers
+            raise ValueError(f"The path '{path}' does not begin with '/'.")
         return self._session.request(method, path, params=params, body=body, headers=headers)
 
 
@@ -71,7 +80,7 @@ class Okube(_OkubeCalls, BlockingCaller):
     token: instead of them, an API key or a token; by default OKUBE_TOKEN.
     timeout_s: the longest time without a byte of the server.
     retries: how often requests are repeated that can be.
-    transport: of httpx, for tests and proxies.
+    transport: of httpx, for tests, proxies and own certificates.
     Raise ValueError without an address.
     """
 
@@ -147,6 +156,7 @@ def _open_session(login: str | None, password: str | None, token: str | None, re
         raise ValueError("Give either 'login' and 'password', or 'token'.")
     if login is None and token is None:
         token = os.environ.get("OKUBE_TOKEN")
+    token = token.strip() or None if token is not None else None  # files of secrets end in a line break
     return ServerSession(login=login, password=password, token=token, retries=retries)
 
 
@@ -154,8 +164,10 @@ def _build_options(url: str | None, timeout_s: float) -> dict[str, Any]:
     address = url or os.environ.get("OKUBE_URL")
     if not address:
         raise ValueError("Give the address of the server, such as http://127.0.0.1:8000, or set OKUBE_URL.")
+    if not address.startswith(("http://", "https://")):
+        raise ValueError(f"The address '{address}' must begin with http:// or https://.")
     return {
         "base_url": address.rstrip("/"),
-        "timeout": httpx.Timeout(timeout_s, connect=10.0),
+        "timeout": build_timeout(timeout_s),
         "headers": {"User-Agent": f"okube-api-client/{__version__}"},
     }

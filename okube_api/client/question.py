@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, TypedDict
 
-from okube_api.client.session import build_path
+from okube_api.client.request_values import build_path, format_day
 
 ModuleName = Literal["geo-marketing", "conversion", "presence", "performance"]
 Grain = Literal[
@@ -15,7 +15,8 @@ Grain = Literal[
 Day = date | str
 Options = Mapping[str, Any]
 Kpis = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]
-Scopes = Sequence[str] | Mapping[str, bool | Options]
+Scopes = str | Sequence[str] | Mapping[str, bool | Options]
+Groupings = str | Options | Sequence[str | Options]
 Compared = str | Mapping[str, Day] | tuple[Day, Day]
 
 _PROPERTIES = {
@@ -42,7 +43,7 @@ class QuestionArguments(TypedDict, total=False):
     by: Grain | None
     mode: Literal["histogram", "aggregation"]
     scopes: Scopes
-    group_by: Sequence[str | Options]
+    group_by: Groupings
     overall: bool | None
     totals: bool
     fill: bool
@@ -65,7 +66,7 @@ def build_question(
     by: Grain | None = None,
     mode: Literal["histogram", "aggregation"] = "histogram",
     scopes: Scopes = (),
-    group_by: Sequence[str | Options] = (),
+    group_by: Groupings = (),
     overall: bool | None = None,
     totals: bool = True,
     fill: bool = False,
@@ -85,7 +86,8 @@ def build_question(
     by: the length of a bucket; None for the whole period only.
     mode: `histogram` has one bucket for each interval of the period, `aggregation` one for each category, such as the
     hour of the day.
-    scopes: what to break down by, such as `["sites"]`; or options by scope, such as `{"sites": {"limit": 10}}`.
+    scopes: what to break down by, such as `"sites"` or `["sites", "channels"]`; or options by scope, such as
+    `{"sites": {"limit": 10}}`.
     group_by: one or two groupings, such as `["sites.attributes.region", {"of": "sites", "limit": 3}]`.
     overall: whether to include the value over all; by default only without scopes and groupings.
     totals: whether to include the value of the whole period.
@@ -104,7 +106,8 @@ def build_question(
         shared["granularity"] = by
     shared |= _list_scopes(scopes)
     if group_by:
-        shared["by"] = [_build_grouping(grouping) for grouping in group_by]
+        groupings = [group_by] if isinstance(group_by, str | Mapping) else group_by
+        shared["by"] = [_build_grouping(grouping) for grouping in groupings]
     shared["globals"] = overall if overall is not None else not (scopes or group_by)
     if fill:
         shared["fill"] = True
@@ -118,12 +121,19 @@ def build_question(
         body["compare"] = {"to": [_build_target(target) for target in targets]}
         if like_for_like:
             body["compare"]["likeForLike"] = True
-    query = {"from": start, "to": until, "meta": True, "uplift": uplift, "explain": True if explain else None}
+    query = {
+        "from": format_day(start),
+        "to": format_day(until),
+        "meta": True,
+        "uplift": uplift,
+        "explain": True if explain else None,
+    }
     return AnalyticsQuestion(_build_question_path(application, module, study, site), query, body)
 
 
 def _list_scopes(scopes: Scopes) -> dict[str, Any]:
-    options_by_scope = scopes if isinstance(scopes, Mapping) else dict.fromkeys(scopes, True)
+    names = [scopes] if isinstance(scopes, str) else scopes
+    options_by_scope = names if isinstance(names, Mapping) else dict.fromkeys(names, True)
     return {
         name: {"properties": _PROPERTIES[name], **(options if isinstance(options, Mapping) else {})}
         if options and name in _PROPERTIES
@@ -154,9 +164,9 @@ def _build_target(target: Any) -> Any:
     if isinstance(target, str):
         return re.sub(r"-(\w)", lambda match: match[1].upper(), target)
     if isinstance(target, Mapping):
-        return dict(target)
+        return {name: format_day(day) for name, day in target.items()}
     first, last = target
-    return {"from": first, "to": last}
+    return {"from": format_day(first), "to": format_day(last)}
 
 
 def _build_question_path(application: str, module: str, study: str, site: str | None) -> str:

@@ -1,6 +1,7 @@
 """Lists of resources: sites, campaigns and others, which can be read, created, changed and deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,8 +15,12 @@ from okube_api.client.calls import (
     Listing,
     Operation,
     PagePlan,
+    T,
 )
-from okube_api.client.session import ServerSession, build_path, create_idempotency_key
+from okube_api.client.errors import read_json
+from okube_api.client.request_values import build_path
+from okube_api.client.saved_file import plan_file
+from okube_api.client.session import ServerSession, create_idempotency_key
 
 _PER_PAGE = 100
 
@@ -47,27 +52,41 @@ class _ResourceCalls:
         q: a text to search for.
         filters: further parameters of the list, such as `tags=["outlet"]` or `active=True` of sites.
         """
-        return plan_pages(self._session, self._path, {"q": q, **filters})
+        return plan_pages(self._session, self._path, {"q": q, **filters}, ResourceDocument)
 
     @Operation
     def count(self, /, q: str | None = None, **filters: Any) -> CallPlan[int]:
         """Return the number of resources that match."""
         params = {"q": q, **filters, "per_page": 0}
         response = yield from self._session.request("GET", self._path, params=params)
-        return int(response.json()["_$paginated"]["total"])
+        return int(read_json(response)["_$paginated"]["total"])
+
+    @Operation
+    def save(self, path: str | Path, /, q: str | None = None, **filters: Any) -> CallPlan[Path]:
+        """Write all resources that match to a file, as they arrive, and return its path.
+
+        path: its name ends in .csv, .xlsx, .parquet or (sites, pois) .geojson; a file that is there is replaced.
+        filters: as of the list, and the options of CSV: `locale="fr"`, `delimiter`, `decimal`, `dates`...
+        Raise ValueError for another name.
+        """
+        return plan_file(self._session, "GET", self._path, Path(path), params={"q": q, **filters})
 
     @Operation
     def get(self, id_or_key: str) -> CallPlan[ResourceDocument]:
         """Return the resource with this id or key.  Raise ResourceMissing."""
         response = yield from self._session.request("GET", self._path + build_path(id_or_key))
-        return _read_document(response)
+        return read_document(response)
 
     @Operation
-    def create(self, /, **fields: Any) -> CallPlan[ResourceDocument]:
-        """Create a resource and return it.  Repeated attempts create it once."""
+    def create(self, document: Mapping[str, Any] | None = None, /, **fields: Any) -> CallPlan[ResourceDocument]:
+        """Create a resource and return it.  Repeated attempts create it once.
+
+        document, fields: its fields, as a mapping or by name.
+        """
         headers = {"Idempotency-Key": create_idempotency_key()}
-        response = yield from self._session.request("POST", self._path, body=fields, headers=headers)
-        return _read_document(response)
+        body = {**(document or {}), **fields}
+        response = yield from self._session.request("POST", self._path, body=body, headers=headers)
+        return read_document(response)
 
     @Operation
     def update(
@@ -82,7 +101,7 @@ class _ResourceCalls:
         response = yield from self._session.request(
             "PATCH", self._find_path(resource), body=changes, headers=_match_version(resource, etag)
         )
-        return _read_document(response)
+        return read_document(response)
 
     @Operation
     def delete(self, resource: ResourceDocument | str, *, etag: str | None = None) -> CallPlan[None]:
@@ -109,19 +128,22 @@ class AsyncResourceList(_ResourceCalls, AsyncCaller):
         self._transport = transport
 
 
-def plan_pages(session: ServerSession, path: str, params: Mapping[str, Any]) -> PagePlan[ResourceDocument]:
-    """Return what reads a page of a list."""
+def plan_pages(
+    session: ServerSession, path: str, params: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T]
+) -> PagePlan[T]:
+    """Return what reads a page of a list.  read: returns the item of a document."""
 
-    def read_page(number: int) -> CallPlan[tuple[list[ResourceDocument], bool]]:
+    def read_page(number: int) -> CallPlan[tuple[list[T], bool]]:
         response = yield from session.request("GET", path, params={**params, "page": number, "per_page": _PER_PAGE})
-        page = response.json()
-        return [ResourceDocument(document) for document in page["documents"]], bool(page["_$paginated"]["has_more"])
+        page = read_json(response)
+        return [read(document) for document in page["documents"]], bool(page["_$paginated"]["has_more"])
 
     return read_page
 
 
-def _read_document(response: httpx.Response) -> ResourceDocument:
-    return ResourceDocument(response.json(), response.headers.get("etag"))
+def read_document(response: httpx.Response) -> ResourceDocument:
+    """Return the resource of a response, with its version."""
+    return ResourceDocument(read_json(response), response.headers.get("etag"))
 
 
 def _match_version(resource: ResourceDocument | str, etag: str | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-from okube_api.client.event_content import NDJSON, detect_headers, open_content
+from okube_api.client.event_content import NDJSON, detect_headers, write_content
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_unknown_names_are_refused(name: str) -> None:
         detect_headers(Path(name))
 
 
-def test_values_of_python_are_written_as_json() -> None:
+def test_values_of_python_are_written_as_json(tmp_path: Path) -> None:
     event = {
         "at": datetime(2024, 3, 5, 10, tzinfo=UTC),
         "day": date(2024, 3, 5),
@@ -41,10 +41,7 @@ def test_values_of_python_are_written_as_json() -> None:
         "name": "é",
         "none": None,
     }
-    with open_content([event]) as content:
-        assert isinstance(content.body, Path)
-        (line,) = content.body.read_text(encoding="utf-8").splitlines()
-    assert not content.body.exists()
+    (line,) = write_content([event], tmp_path).path.read_text(encoding="utf-8").splitlines()
     assert json.loads(line) == {
         "at": "2024-03-05T10:00:00+00:00",
         "day": "2024-03-05",
@@ -55,20 +52,19 @@ def test_values_of_python_are_written_as_json() -> None:
     }
 
 
-def test_pandas_frame_is_sent_as_json_without_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pandas_frame_is_sent_as_json_without_arrow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("okube_api.client.event_content.find_spec", lambda _name: None)
     frame = pandas.DataFrame({"user": ["ann", "bob"], "at": pandas.to_datetime(["2024-03-05", None])}, index=[7, 8])
-    with open_content(frame) as content:
-        assert content.headers == {"Content-Type": NDJSON}
-        assert isinstance(content.body, bytes)
-    lines = [json.loads(line) for line in content.body.splitlines()]
+    content = write_content(frame, tmp_path)
+    assert content.headers == {"Content-Type": NDJSON}
+    lines = [json.loads(line) for line in content.path.read_bytes().splitlines()]
     assert lines == [{"user": "ann", "at": "2024-03-05T00:00:00"}, {"user": "bob", "at": None}]
 
 
 @pytest.mark.parametrize("events", [5, {"user": "ann"}, b"user"])
-def test_other_objects_are_refused(events: object) -> None:
-    with pytest.raises(TypeError, match="Give a list of dicts"), open_content(events):
-        pass
+def test_other_objects_are_refused(events: object, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="Give a list of dicts"):
+        write_content(events, tmp_path)
 
 
 def test_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

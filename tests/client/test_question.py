@@ -1,8 +1,9 @@
 """Questions that are built from arguments."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+import pandas
 import pytest
 from okube_api.client.question import build_question
 
@@ -13,7 +14,7 @@ from okube_api.client.question import build_question
         ("previous-year-same-weekday", ["previousYearSameWeekday"]),
         (["previousPeriod", "previous-year"], ["previousPeriod", "previousYear"]),
         (("2024-01-01", "2024-01-31"), [{"from": "2024-01-01", "to": "2024-01-31"}]),
-        ((date(2024, 1, 1), date(2024, 1, 31)), [{"from": date(2024, 1, 1), "to": date(2024, 1, 31)}]),
+        ((date(2024, 1, 1), datetime(2024, 1, 31, 9)), [{"from": "2024-01-01", "to": "2024-01-31"}]),  # noqa: DTZ001
         (("previous-month", "previous-quarter"), ["previousMonth", "previousQuarter"]),
         ({"from": "2024-01-01", "to": "2024-01-31"}, [{"from": "2024-01-01", "to": "2024-01-31"}]),
     ],
@@ -56,3 +57,21 @@ def test_whole_is_included_without_scopes_only() -> None:
     assert param["sites"] == {"properties": ("key", "name"), "limit": 3}
     (param,) = build_question("a", "performance", "visits", group_by=["sites.type", "sites"]).body["params"]
     assert param["by"] == [{"of": "sites.type"}, {"properties": ("key", "name"), "of": "sites"}]
+
+
+@pytest.mark.parametrize("scopes", ["sites", ["sites"], ("sites",), {"sites": True}])
+def test_one_scope_needs_no_list(scopes: Any) -> None:
+    (param,) = build_question("a", "performance", "visits", scopes=scopes).body["params"]
+    assert param["sites"] == {"properties": ("key", "name")}
+
+
+@pytest.mark.parametrize("grouping", ["sites.tags", {"of": "sites.tags"}])
+def test_one_grouping_needs_no_list(grouping: Any) -> None:
+    (param,) = build_question("a", "performance", "visits", group_by=grouping).body["params"]
+    assert param["by"] == [{"of": "sites.tags"}]
+
+
+def test_days_of_pandas_are_days() -> None:
+    start, until = pandas.Timestamp("2024-03-01"), pandas.Timestamp("2024-03-31 23:30", tz="Europe/Paris")
+    params = build_question("a", "performance", "visits", start=start, until=until).params
+    assert (params["from"], params["to"]) == ("2024-03-01", "2024-03-31")

@@ -1,6 +1,7 @@
 """Tokens, retries and errors of the client, blocking and asynchronous."""
 
 import json
+import pickle
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,10 +13,13 @@ from okube_api.client import (
     AsyncOkube,
     NotLoggedIn,
     Okube,
+    RateLimited,
     RequestRefused,
+    ResourceMissing,
     RetryRule,
+    ServerFailed,
     ServerUnreachable,
-    TooManyAttempts,
+    UnexpectedAnswer,
 )
 
 from tests.client.callers import CALLERS, Caller
@@ -45,6 +49,17 @@ class Script:
     def tokens(self) -> list[str | None]:
         """The token of each request."""
         return [request.headers.get("authorization") for request in self.requests]
+
+
+class Clock:
+    """Seconds that a test lets pass."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def read(self) -> float:
+        """Return the seconds that have passed."""
+        return self.seconds
 
 
 def build_login_answer(token: str, valid_s: float | None = 3600) -> httpx.Response:
@@ -121,9 +136,56 @@ def test_retry_after_is_the_least_pause(open_caller: OpenCaller, in_seconds: boo
 
 def test_long_retry_after_is_an_error(open_caller: OpenCaller) -> None:
     caller = open_caller(Script(build_problem(429, **{"Retry-After": "3600"})), token="key")
-    with pytest.raises(TooManyAttempts):
+    with pytest.raises(RateLimited):
         caller.run(caller.okube.me())
     assert caller.pauses == []
+
+
+@pytest.mark.parametrize("seconds", [301, 299])
+def test_attempts_end_after_some_time(open_caller: OpenCaller, seconds: int) -> None:
+    clock = Clock()
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        clock.seconds += seconds
+        return build_problem(503) if clock.seconds < 2 * seconds else build_user_answer()
+
+    caller = open_caller(answer, token="key")
+    caller.okube._session.read_seconds = clock.read
+    if seconds < 300:
+        caller.run(caller.okube.me())
+    else:
+        with pytest.raises(ServerFailed):
+            caller.run(caller.okube.me())
+
+
+def test_question_that_took_too_long_is_not_asked_again(open_caller: OpenCaller) -> None:
+    clock = Clock()
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        clock.seconds += 30
+        return build_problem(503, **{"Retry-After": "2"})
+
+    caller = open_caller(answer, token="key")
+    caller.okube._session.read_seconds = clock.read
+    with pytest.raises(ServerFailed):
+        caller.run(caller.okube.application("x").ask("performance", "visits"))
+    assert clock.seconds == 30
+
+
+def test_caller_waits_no_longer_than_requested(open_caller: OpenCaller) -> None:
+    clock = Clock()
+    timeouts: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        timeouts.append(request.extensions["timeout"]["read"])
+        clock.seconds += 4
+        return build_problem(503, **{"Retry-After": "1"})
+
+    caller = open_caller(answer, token="key")
+    caller.okube._session.read_seconds = clock.read
+    with pytest.raises(ServerFailed):
+        caller.run(caller.okube.application("x").ask("performance", "visits", timeout_s=9))
+    assert timeouts == [9, 5, 1]
 
 
 def test_attempts_end(open_caller: OpenCaller) -> None:
@@ -148,6 +210,13 @@ def test_creation_is_repeated_with_its_key(open_caller: OpenCaller) -> None:
     caller = open_caller(Script(build_problem(409, "already_exists")), token="key")
     with pytest.raises(RequestRefused, match="409"):
         caller.run(caller.okube.application("x").sites.create(name="Lyon"))
+
+
+@pytest.mark.parametrize("failure", [429, httpx.ConnectError("away")])
+def test_change_that_was_not_begun_is_repeated(open_caller: OpenCaller, failure: int | Exception) -> None:
+    refusal = build_problem(failure) if isinstance(failure, int) else failure
+    caller = open_caller(Script(refusal, httpx.Response(200, json={"_id": "5"})), token="key")
+    assert caller.run(caller.okube.application("x").sites.update("lyon", {"name": "x"})).id == "5"
 
 
 @pytest.mark.parametrize("name", ["update", "delete"])
@@ -219,6 +288,41 @@ def test_address_and_token_are_read_from_the_environment(
         client()
     with pytest.raises(ValueError, match="password"):
         client("http://okube.test", login="ann@example.com")
+
+
+def test_answer_that_is_no_json_is_an_error(open_caller: OpenCaller) -> None:
+    caller = open_caller(Script(httpx.Response(200, html="<p>Welcome</p>")), token="key")
+    with pytest.raises(UnexpectedAnswer, match=r"text/html.*Check the address"):
+        caller.run(caller.okube.me())
+
+
+def test_redirection_names_the_other_address(open_caller: OpenCaller) -> None:
+    redirection = httpx.Response(301, headers={"Location": "https://okube.test/auth/me"})
+    caller = open_caller(Script(redirection), token="key")
+    with pytest.raises(RequestRefused, match=r"redirects to https://okube\.test/auth/me"):
+        caller.run(caller.okube.me())
+
+
+def test_token_is_sent_to_the_server_alone(open_caller: OpenCaller) -> None:
+    caller = open_caller(Script(), token="key")
+    with pytest.raises(ValueError, match="does not begin with '/'"):
+        caller.run(caller.okube.request("GET", "http://elsewhere.test/"))
+
+
+def test_token_may_end_in_a_line_break(open_caller: OpenCaller) -> None:
+    script = Script(build_user_answer())
+    caller = open_caller(script, token="key\n")
+    caller.run(caller.okube.me())
+    assert script.tokens == ["Bearer key"]
+
+
+def test_refusal_can_be_pickled(open_caller: OpenCaller) -> None:
+    problem = httpx.Response(404, json={"detail": "No.", "requestId": "r"})
+    caller = open_caller(Script(problem), token="key")
+    with pytest.raises(ResourceMissing) as refusal:
+        caller.run(caller.okube.application("x").sites.get("lyon"))
+    error = pickle.loads(pickle.dumps(refusal.value))
+    assert (type(error), str(error), error.request_id) == (ResourceMissing, "404: No.", "r")
 
 
 def test_names_are_encoded_in_paths(open_caller: OpenCaller) -> None:
