@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 from okube_api.auth.repository import Role
-from okube_api.cli import commands
+from okube_api.cli import account_commands, commands
 from okube_api.ingest.events.kinds import KINDS
 
 _PROGRAM = "import sys; {}; print(*(name for name in {!r} if name in sys.modules))"
@@ -53,4 +53,4 @@ def test_arrow_imports_pandas_on_demand() -> None:
 
 def test_help_lists_all_kinds_and_roles() -> None:
     assert tuple(KINDS) == commands.KINDS
-    assert tuple(Role) == get_args(commands.Role)
+    assert tuple(Role) == get_args(account_commands.Role)

@@ -1,4 +1,4 @@
-"""The command line: serve, demo, user, ingest, rebuild, evaluate-stays, check, backup, restore, openapi, bench."""
+"""The command line: the commands of `commands.py` and `account_commands.py`."""
 
 import re
 from typing import Annotated, Any
@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperCommand
 
 from okube_api import CONTRACT_VERSION, __version__
+from okube_api.cli.account_commands import applications, users
 from okube_api.cli.commands import (
     backup,
     bench,
@@ -18,7 +19,6 @@ from okube_api.cli.commands import (
     rebuild,
     restore,
     serve,
-    users,
 )
 
 cli = typer.Typer(
@@ -63,6 +63,7 @@ class _BracketOptions(TyperCommand):
 for command in (serve, demo, ingest, rebuild, evaluate_stays, check, backup, restore, openapi, bench):
     cli.command(cls=_BracketOptions if command in (ingest, evaluate_stays) else None)(command)
 cli.add_typer(users, name="user")
+cli.add_typer(applications, name="application")
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 
 import typer
 
-Role = Literal["reader", "editor", "admin"]
 KINDS = ("areas", "panelists", "pings", "stays", "detections", "touches", "deliveries", "visits", "purchases")
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all addresses.")]
@@ -337,58 +336,3 @@ def openapi() -> None:
     from okube_api.cli.serve import print_openapi
 
     print_openapi()
-
-
-users = typer.Typer(help="Manage users.", no_args_is_help=True, rich_markup_mode=None)
-
-
-@users.command("add")
-def add_user(  # noqa: PLR0917 - options of a command line
-    email: Annotated[str, typer.Argument(help="E-mail address, which is the login.")],
-    platform_admin: Annotated[
-        bool, typer.Option("--platform-admin", help="Allow everything in all applications.")
-    ] = False,
-    application: Annotated[
-        str | None, typer.Option(help="Id or key of the application that --role applies to.")
-    ] = None,
-    role: Annotated[Role, typer.Option(help="Role of the user in the application.")] = "reader",
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from the standard input.")
-    ] = False,
-    url: Url = None,
-    token: Token = None,
-) -> None:
-    """Create a user, or give an existing user a role in an application.
-
-    With --url, the user is invited: the command prints the token to accept the invitation with, unless the server sends
-    it by mail. Platform administrators may set a password instead, with --password-stdin.
-
-    The first user of a new store must be a platform administrator, who can then create applications over HTTP.
-    """
-    from okube_api.cli.user import add_user as run
-
-    run(
-        email,
-        platform_admin=platform_admin,
-        application=application,
-        role=role,
-        password_stdin=password_stdin,
-        url=url,
-        token=token,
-    )
-
-
-@users.command("password")
-def set_user_password(
-    email: Annotated[str, typer.Argument(help="E-mail address, which is the login.")],
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from the standard input.")
-    ] = False,
-) -> None:
-    """Set the password of a user, for an address that somebody else used or whose owner forgot the password.
-
-    All tokens and API keys of the user become invalid. Stop a server on the embedded store first.
-    """
-    from okube_api.cli.user import set_password as run
-
-    run(email, password_stdin=password_stdin)

@@ -1,6 +1,7 @@
-"""Creates users and gives them roles."""
+"""Creates users and gives them roles, lists, disables and enables them."""
 
 import sys
+from urllib.parse import quote
 
 import typer
 from email_validator import EmailNotValidError, validate_email
@@ -8,9 +9,13 @@ from email_validator import EmailNotValidError, validate_email
 from okube_api.auth.invitations import requires_token
 from okube_api.auth.passwords import require_strong_password
 from okube_api.auth.repository import Role
+from okube_api.cli.api import open_api
+from okube_api.cli.application import application_path
+from okube_api.cli.listing import print_columns, print_json, read_list
 from okube_api.cli.remote import RemoteServer
 from okube_api.cli.runtime import build_remote, echo, fail, open_services, run_command
 from okube_api.settings import Settings
+from okube_api.store.values import Json
 
 
 def add_user(
@@ -100,3 +105,52 @@ async def _set_password(email: str, password_stdin: bool) -> None:
         await users.mark_verified(await users.set_password(user, password_hash))
         await services.sessions.keys.remove_all(user["_id"])
         echo(f"{email} has the new password.")
+
+
+def list_users(application: str | None, *, as_json: bool, url: str | None, token: str | None) -> None:
+    """Print all users with their roles, or the users and pending invitations of an application."""
+
+    async def list_all() -> None:
+        path = "/admin/users" if application is None else f"{application_path(application)}/users"
+        async with open_api(url, token) as requests:
+            users = await read_list(requests, path)
+        if as_json:
+            print_json(users)
+            return
+        describe_roles = _describe_account if application is None else _describe_member
+        print_columns(
+            ("LOGIN", "NAME", "STATUS", "ROLES" if application is None else "ROLE"),
+            [(user["login"], user["name"], _describe_status(user), describe_roles(user)) for user in users],
+        )
+
+    run_command(list_all())
+
+
+def _describe_status(user: Json) -> str:
+    return "disabled" if user["disabled"] else str(user.get("status", "active"))
+
+
+def _describe_member(user: Json) -> str:
+    return str(user["role"])
+
+
+def _describe_account(user: Json) -> str:
+    roles = [
+        f"{entry['key']}: {entry['role']}{' (disabled)' if entry['disabled'] else ''}" for entry in user["applications"]
+    ]
+    return ", ".join([*(["platform administrator"] if user["platformAdmin"] else []), *roles])
+
+
+def set_disabled(email: str, *, disabled: bool, url: str | None, token: str | None) -> None:
+    """Disable a user, or enable a disabled one again."""
+    login = _normalize_email(email)
+
+    async def change() -> None:
+        async with open_api(url, token) as requests:
+            await requests.send("PUT", f"/admin/users/{quote(login, safe='')}", json={"disabled": disabled})
+        if disabled:
+            echo(f"{login} cannot log in any more.")
+        else:
+            echo(f"{login} can log in again. API keys have to be created again.")
+
+    run_command(change())
