@@ -19,7 +19,7 @@ class AnswerNote:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AnalyticsAnswer:
     """The answer to a question.
 
@@ -31,6 +31,11 @@ class AnalyticsAnswer:
     results: Sequence[Mapping[str, Any]]
     meta: Mapping[str, Any]
     plan: Sequence[Mapping[str, Any]] | None = None
+
+    def __repr__(self) -> str:
+        elements = [f"{element['kpi']} by {element['scope']}" for element in self.results]
+        period = [f"{self.meta['from']} to {self.meta['to']}"] if {"from", "to"} <= self.meta.keys() else []
+        return f"<AnalyticsAnswer {', '.join((*elements, *period))}>"
 
     @property
     def notes(self) -> list[AnswerNote]:

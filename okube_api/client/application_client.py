@@ -33,7 +33,7 @@ from okube_api.client.resource_lists import (
     plan_pages,
     read_document,
 )
-from okube_api.client.saved_file import plan_file
+from okube_api.client.saved_file import detect_format, plan_file
 from okube_api.client.session import ServerSession, create_idempotency_key
 
 ListT = TypeVar("ListT")
@@ -167,7 +167,7 @@ class _ApplicationCalls(ABC, Generic[ListT]):
             "POST",
             question.path,
             Path(path),
-            params={**question.params, "layout": layout, **(options or {})},
+            params={**question.params, "format": detect_format(Path(path)), "layout": layout, **(options or {})},
             body=question.body,
             is_safe=True,
             timeout_s=timeout_s,
@@ -225,9 +225,11 @@ class _ApplicationCalls(ABC, Generic[ListT]):
 
     @Operation
     def save_rejected(self, batch: str, path: str | Path) -> CallPlan[Path]:
-        """Write the rejected lines of a batch to a file, with their reasons, and return its path."""
-        path_of_lines = self._path + build_path("ingest", batch, "rejected")
-        return plan_file(self._session, "GET", path_of_lines, Path(path), accept="text/csv")
+        """Write the rejected lines of a batch to a file, in its format, and return the path of the file.
+
+        The reasons of the first ones are in the batch.
+        """
+        return plan_file(self._session, "GET", self._path + build_path("ingest", batch, "rejected"), Path(path))
 
     @Listing
     def areas(self, /, q: str | None = None, **filters: Any) -> PagePlan[ResourceDocument]:

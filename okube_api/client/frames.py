@@ -1,12 +1,19 @@
 """Data frames of answers, for pandas and Polars."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from okube_api.client.answer_rows import WHOLE_PERIOD, AnswerRow, has_buckets, is_by_instant, list_rows
+from okube_api.client.answer_rows import (
+    WHOLE_PERIOD,
+    AnswerRow,
+    has_buckets,
+    is_by_instant,
+    list_rows,
+    name_period,
+)
 from okube_api.client.errors import MissingExtra
 from okube_api.leaf_parts import PART_COLUMNS
 
@@ -16,6 +23,8 @@ if TYPE_CHECKING:
 
 FrameLayout = Literal["wide", "long"]
 _HEAD = ("kpi", "mode", "scope", "granularity")
+_EDGES = ("item_from", "item_to")
+_LONG_NUMBERS = frozenset({*_EDGES, "value", "share", "compared_value", "change"})
 _ITEM_COLUMNS = tuple(name for name in PART_COLUMNS if name not in {"field", "unit", "measure"})
 
 
@@ -23,18 +32,24 @@ _ITEM_COLUMNS = tuple(name for name in PART_COLUMNS if name not in {"field", "un
 class FrameColumns:
     """The columns of a frame.
 
+    numbers: names of the columns that have numbers; other columns, besides the index, have texts.
     index: name of the column that is the index in pandas; None when rows are of the whole period.
     timezone: of an index of instants.
     """
 
     columns: Mapping[str, list[Any]]
+    numbers: Collection[str]
     index: str | None
     timezone: str | None = None
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return the columns as a pandas frame."""
         pd = import_extra("pandas")
-        series = {name: _build_pandas_values(pd, values) for name, values in self.columns.items() if name != self.index}
+        series = {
+            name: _build_pandas_numbers(pd, values) if name in self.numbers else _build_pandas_texts(pd, values)
+            for name, values in self.columns.items()
+            if name != self.index
+        }
         frame: pandas.DataFrame = pd.DataFrame(series)
         if self.index is None:
             return frame
@@ -57,7 +72,8 @@ class FrameColumns:
             if name == self.index and self.timezone is not None:
                 column = pl.Series(name, values, dtype=pl.Datetime("us", self.timezone))
             else:
-                column = pl.Series(name, values, dtype=_choose_polars_type(pl, values))
+                empty_type = pl.Float64 if name in self.numbers else pl.Date if name == "date" else pl.String
+                column = pl.Series(name, values, dtype=_choose_polars_type(pl, values, empty_type))
             series.append(column)
         frame: polars.DataFrame = pl.DataFrame(series)
         return frame
@@ -88,9 +104,9 @@ def build_frame(
         else _choose_index([element for element, has_any in zip(results, with_buckets, strict=True) if has_any])
     )
     rows = [row for row in list_rows(results, meta) if (row.bucket == WHOLE_PERIOD) is is_total]
-    columns = _list_long(rows, index) if layout == "long" else _list_wide(rows, index)
+    columns, numbers = _list_long(rows, index, results) if layout == "long" else _list_wide(rows, index, results)
     is_hourly = index is not None and any(map(is_by_instant, results))
-    return FrameColumns(columns, index, meta["timezone"] if is_hourly else None)
+    return FrameColumns(columns, numbers, index, meta["timezone"] if is_hourly else None)
 
 
 def _choose_index(results: Sequence[Mapping[str, Any]]) -> str:
@@ -109,11 +125,13 @@ def _choose_index(results: Sequence[Mapping[str, Any]]) -> str:
     return names.pop() if names else "date"
 
 
-def _list_long(rows: Sequence[AnswerRow], index: str | None) -> dict[str, list[Any]]:
-    """Return one line for each number."""
+def _list_long(
+    rows: Sequence[AnswerRow], index: str | None, results: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, list[Any]], Collection[str]]:
+    """Return the columns of one line for each number, and which of them have numbers."""
     has_shares = any(row.share is not None for row in rows)
     is_compared = any(row.compared_to is not None for row in rows)
-    groups = _list_names(row.group for row in rows)
+    groups = _list_names([*(row.group for row in rows), *_list_empty_groups(results)])
     parts = [name for name in PART_COLUMNS if any(getattr(row.part, name) is not None for row in rows)]
     columns: dict[str, list[Any]] = {} if index is None else {index: [row.start for row in rows]}
     columns |= {name: [getattr(row, name) for row in rows] for name in _HEAD}
@@ -125,17 +143,22 @@ def _list_long(rows: Sequence[AnswerRow], index: str | None) -> dict[str, list[A
     if is_compared:
         for name in ("compared_to", "compared_value", "change"):
             columns[name] = [getattr(row, name) for row in rows]
-    return columns
+    return columns, _LONG_NUMBERS
 
 
-def _list_wide(rows: Sequence[AnswerRow], index: str | None) -> dict[str, list[Any]]:
-    """Return one line for each bucket, scope value and item, with a column for each KPI or field of it."""
-    groups = _list_names(row.group for row in rows)
+def _list_wide(
+    rows: Sequence[AnswerRow], index: str | None, results: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, list[Any]], Collection[str]]:
+    """Return the columns of one line for each bucket, scope value and item, and which of them have numbers.
+
+    Each KPI or field of it has a column, also a KPI without any value.
+    """
+    groups = _list_names([*(row.group for row in rows), *_list_empty_groups(results)])
     heads = [name for name in _HEAD[1:] if len({getattr(row, name) for row in rows}) > 1]
     items = [name for name in _ITEM_COLUMNS if any(getattr(row.part, name) is not None for row in rows)]
     identity_names = [*([] if index is None else [index]), *heads, *groups, *items]
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}
-    value_names: dict[str, None] = {}
+    names_by_kpi: dict[str, dict[str, None]] = {element["kpi"]: {} for element in results}
     for row in rows:
         identity = (
             *(() if index is None else (row.start,)),
@@ -148,14 +171,29 @@ def _list_wide(rows: Sequence[AnswerRow], index: str | None) -> dict[str, list[A
         if row.share is not None:
             values[f"{row.kpi}.share"] = row.share
         if row.compared_to is not None:
-            values[f"{name}.{row.compared_to}"] = row.compared_value
-            values[f"{name}.{row.compared_to}.change"] = row.change
-        value_names |= dict.fromkeys(values)
+            values |= dict(zip(_name_compared(name, row.compared_to), (row.compared_value, row.change), strict=True))
+        names_by_kpi[row.kpi] |= dict.fromkeys(values)
         lines.setdefault((*identity, row.bucket), {}).update(values)
+    for element in results:
+        if not names_by_kpi[element["kpi"]]:
+            compared = (name_period(comparison["to"]) for comparison in element.get("comparisons") or ())
+            names = (element["kpi"], *(name for period in compared for name in _name_compared(element["kpi"], period)))
+            names_by_kpi[element["kpi"]] = dict.fromkeys(names)
     columns: dict[str, list[Any]] = {
         name: [identity[position] for identity in lines] for position, name in enumerate(identity_names)
     }
-    return columns | {name: [line.get(name) for line in lines.values()] for name in value_names}
+    numbers = {name: [line.get(name) for line in lines.values()] for names in names_by_kpi.values() for name in names}
+    return columns | numbers, {*numbers, *_EDGES}
+
+
+def _name_compared(name: str, period: str) -> tuple[str, str]:
+    """Return the names of the columns of a compared value and of its change."""
+    return f"{name}.{period}", f"{name}.{period}.change"
+
+
+def _list_empty_groups(results: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return a group without properties if an element has scope values, so that its column is always there."""
+    return [{"id": None}] if any(element["scope"] != "globals" for element in results) else []
 
 
 def _list_names(groups: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -170,22 +208,27 @@ def _find_types(values: Sequence[Any]) -> set[type]:
     return {type(value) for value in values if value is not None}
 
 
-def _build_pandas_values(pd: Any, values: list[Any]) -> Any:
-    """Return a column: whole numbers as integers (with gaps, as `Int64`), other numbers as floats, texts as texts."""
-    types = _find_types(values)
-    if types == {int} and all(value is None or -(2**63) <= value < 2**63 for value in values):
+def _build_pandas_numbers(pd: Any, values: list[Any]) -> Any:
+    """Return a column: whole numbers as integers (with gaps, as `Int64`), others as floats."""
+    if _are_integers(values):
         return pd.array(values, dtype="Int64" if None in values else "int64")
-    if types <= {int, float}:
-        return pd.array([float("nan") if value is None else float(value) for value in values], dtype="float64")
-    return pd.array(values, dtype="str") if types == {str} else pd.Series(values, dtype="object").array
+    return pd.array([float("nan") if value is None else float(value) for value in values], dtype="float64")
 
 
-def _choose_polars_type(pl: Any, values: Sequence[Any]) -> Any:
+def _build_pandas_texts(pd: Any, values: list[Any]) -> Any:
+    # The type `str` of pandas 2 turns None into a text.
+    is_plain = _find_types(values) <= {str} and not pd.__version__.startswith("2.")
+    return pd.array(values, dtype="str") if is_plain else pd.Series(values, dtype="object").array
+
+
+def _choose_polars_type(pl: Any, values: Sequence[Any], empty_type: Any) -> Any:
     types = _find_types(values)
-    if types == {int} and all(value is None or -(2**63) <= value < 2**63 for value in values):
+    if _are_integers(values):
         return pl.Int64
     if types and types <= {int, float}:
         return pl.Float64
-    if types == {str}:
-        return pl.String
-    return pl.Date if types == {date} else pl.Datetime("us") if types == {datetime} else None
+    return {str: pl.String, date: pl.Date}.get(types.pop()) if len(types) == 1 else None if types else empty_type
+
+
+def _are_integers(values: Sequence[Any]) -> bool:
+    return _find_types(values) == {int} and all(value is None or -(2**63) <= value < 2**63 for value in values)

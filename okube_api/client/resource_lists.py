@@ -19,7 +19,7 @@ from okube_api.client.calls import (
 )
 from okube_api.client.errors import read_json
 from okube_api.client.request_values import build_path
-from okube_api.client.saved_file import plan_file
+from okube_api.client.saved_file import detect_format, plan_file
 from okube_api.client.session import ServerSession, create_idempotency_key
 
 _PER_PAGE = 100
@@ -67,9 +67,10 @@ class _ResourceCalls:
 
         path: its name ends in .csv, .xlsx, .parquet or (sites, pois) .geojson; a file that is there is replaced.
         filters: as of the list, and the options of CSV: `locale="fr"`, `delimiter`, `decimal`, `dates`...
-        Raise ValueError for another name.
+        Raise ValueError for another name, RequestRefused for lists that have no such file.
         """
-        return plan_file(self._session, "GET", self._path, Path(path), params={"q": q, **filters})
+        params = {"q": q, "format": detect_format(Path(path)), **filters}
+        return plan_file(self._session, "GET", self._path, Path(path), params=params)
 
     @Operation
     def get(self, id_or_key: str) -> CallPlan[ResourceDocument]:

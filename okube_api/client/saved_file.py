@@ -9,23 +9,7 @@ from uuid import uuid4
 from okube_api.client.calls import CallPlan, FileWork
 from okube_api.client.session import ServerSession
 
-_MEDIA_TYPES = {
-    "csv": "text/csv",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "parquet": "application/vnd.apache.parquet",
-    "geojson": "application/geo+json",
-    "json": "application/json",
-}
-
-
-def detect_format(path: Path) -> str:
-    """Return the format of a file, from the end of its name.  Raise ValueError."""
-    name = path.suffix.lower().removeprefix(".")
-    if name not in _MEDIA_TYPES:
-        raise ValueError(
-            f"The name of the file '{path.name}' does not say its format. Names end in .{', .'.join(_MEDIA_TYPES)}."
-        )
-    return name
+_FORMATS = frozenset({"csv", "xlsx", "parquet", "geojson", "json"})
 
 
 def plan_file(
@@ -34,20 +18,27 @@ def plan_file(
     path: str,
     target: Path,
     *,
-    accept: str | None = None,
+    params: Mapping[str, Any] | None = None,
     **request: Any,
 ) -> CallPlan[Path]:
     """Send a request whose answer becomes a file, and return the path of the file.
 
     target: the file, which is replaced when the whole answer is there.
-    accept: the media type to ask for; None for that of the name of the file.
     request: further arguments of `ServerSession.request`.
     """
-    headers: Mapping[str, str] = {"Accept": accept or _MEDIA_TYPES[detect_format(target)]}
     partial_file = target.with_name(f".{target.name}.{uuid4().hex}.part")
     try:
-        yield from session.request(method, path, headers=headers, target=partial_file, **request)
+        yield from session.request(method, path, params=params, target=partial_file, **request)
         yield FileWork(partial(partial_file.replace, target))
     finally:
         partial_file.unlink(missing_ok=True)
     return target
+
+
+def detect_format(path: Path) -> str:
+    """Return the format of a file, from the end of its name.  Raise ValueError."""
+    name = path.suffix.lower().removeprefix(".")
+    if name not in _FORMATS:
+        endings = ", ".join(f".{each}" for each in sorted(_FORMATS))
+        raise ValueError(f"The name of the file '{path.name}' does not say its format. Names end in {endings}.")
+    return name

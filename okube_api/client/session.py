@@ -216,6 +216,8 @@ def _describe_failure(call: HttpCall, error: httpx.TransportError) -> ServerUnre
     reason = str(error) or type(error).__name__
     if isinstance(error, _NEVER_REPEATED):
         return ServerUnreachable(f"{call.method} {call.path} cannot be sent: {reason}.")
+    if isinstance(error, httpx.ReadTimeout):
+        return ServerUnreachable(f"{call.method} {call.path}: no answer in time. Give a longer timeout_s.")
     return ServerUnreachable(
         f"{call.method} {call.path}: the server does not answer ({reason}). Check the URL, and that the server is "
         "running."

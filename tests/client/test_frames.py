@@ -127,4 +127,30 @@ def test_distribution_has_a_line_for_each_band() -> None:
 
 def test_empty_answer_is_an_empty_frame() -> None:
     assert AnalyticsAnswer([], META).to_pandas().empty
-    assert AnalyticsAnswer([build_element("visits", {}, scope="sites")], META).to_polars().is_empty()
+    comparison = {"to": "previousYear", "data": {}, "change": {}}
+    nothing = build_element("visits", {}, scope="sites", comparisons=[comparison])
+    answer = AnalyticsAnswer([nothing, build_element("sales", {}, scope="sites")], META)
+    table = answer.to_polars()
+    numbers = ["visits", "visits.previousYear", "visits.previousYear.change", "sales"]
+    assert table.schema == {"id": polars.String} | dict.fromkeys(numbers, polars.Float64)
+    assert answer.to_pandas().columns.tolist() == table.columns
+
+
+def test_kpi_without_values_has_its_column() -> None:
+    sites = build_element("visits", {"a": {"all": 2}}, scope="sites")
+    table = AnalyticsAnswer([sites, build_element("sales", {}, scope="sites")], META).to_polars()
+    assert table.rows() == [("a", 2, None)]
+    assert table.schema == {"id": polars.String, "visits": polars.Int64, "sales": polars.Float64}
+
+
+def test_missing_texts_are_missing() -> None:
+    data = {"a": {"name": "Lyon", "all": 2}, "b": {"name": None, "all": 3}}
+    answer = AnalyticsAnswer([build_element("visits", data, scope="sites")], META)
+    assert answer.to_pandas()["name"].isna().tolist() == [False, True]
+    nameless = AnalyticsAnswer([build_element("visits", {"b": data["b"]}, scope="sites")], META)
+    assert nameless.to_polars().schema["name"] == polars.String
+
+
+def test_answer_is_shown_in_brief() -> None:
+    answer = AnalyticsAnswer([VISITS, build_element("visits", {}, scope="sites")], META | {"to": "2024-03-31"})
+    assert repr(answer) == "<AnalyticsAnswer visits by globals, visits by sites, 2024-03-30 to 2024-03-31>"

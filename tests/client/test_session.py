@@ -188,12 +188,21 @@ def test_caller_waits_no_longer_than_requested(open_caller: OpenCaller) -> None:
     assert timeouts == [9, 5, 1]
 
 
-def test_attempts_end(open_caller: OpenCaller) -> None:
-    failures = [httpx.ReadTimeout("slow")] * 3
-    caller = open_caller(Script(*failures), token="key", retries=RetryRule(times=2))
-    with pytest.raises(ServerUnreachable, match="does not answer"):
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [(httpx.ConnectError("refused"), r"does not answer \(refused\)"), (httpx.ReadTimeout("slow"), "no answer in time")],
+)
+def test_attempts_end(open_caller: OpenCaller, failure: Exception, message: str) -> None:
+    caller = open_caller(Script(*[failure] * 3), token="key", retries=RetryRule(times=2))
+    with pytest.raises(ServerUnreachable, match=message):
         caller.run(caller.okube.me())
     assert len(caller.pauses) == 2
+
+
+def test_request_that_cannot_be_sent_is_not_repeated(open_caller: OpenCaller) -> None:
+    caller = open_caller(Script(httpx.LocalProtocolError("Illegal header value")), token="key")
+    with pytest.raises(ServerUnreachable, match="cannot be sent: Illegal header value"):
+        caller.run(caller.okube.me())
 
 
 def test_question_is_repeated_though_it_is_a_post(open_caller: OpenCaller) -> None:
