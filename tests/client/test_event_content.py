@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas
+import polars
+import pyarrow
 import pytest
-from okube_api.client.event_content import NDJSON, detect_headers, write_content
+from okube_api.client.event_content import NDJSON, PARQUET, detect_headers, write_content
+from pyarrow import parquet
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,44 @@ def test_pandas_frame_is_sent_as_json_without_arrow(monkeypatch: pytest.MonkeyPa
     assert lines == [{"user": "ann", "at": "2024-03-05T00:00:00"}, {"user": "bob", "at": None}]
 
 
-@pytest.mark.parametrize("events", [5, {"user": "ann"}, b"user"])
+def test_named_index_is_a_column(tmp_path: Path) -> None:
+    times = pandas.DatetimeIndex(["2024-03-05 10:00"], tz="Europe/Paris", name="at")
+    frame = pandas.DataFrame({"user": ["ann"]}, index=times)
+    path = write_content(frame, tmp_path).path
+    assert parquet.read_table(path).to_pylist() == [{"at": times[0].to_pydatetime(), "user": "ann"}]
+    unnamed = frame.rename_axis(None)
+    assert parquet.read_table(write_content(unnamed, tmp_path).path).column_names == ["user"]
+    levels = frame.set_index("user", append=True).rename_axis([None, "user"])
+    assert parquet.read_table(write_content(levels, tmp_path).path).column_names == ["user"]
+
+
+def test_columns_of_several_types_are_sent_as_json(tmp_path: Path) -> None:
+    frame = pandas.DataFrame(
+        {
+            "user": pandas.Categorical(["ann", None]),
+            "product": [12, "A12"],
+            "amount": [1.5, float("nan")],
+            "quantity": pandas.array([1, None], dtype="Int64"),
+            "at": pandas.to_datetime(["2024-03-05 10:00", None]).tz_localize("Europe/Paris"),
+        }
+    )
+    content = write_content(frame, tmp_path)
+    assert content.headers == {"Content-Type": NDJSON}
+    assert [json.loads(line) for line in content.path.read_bytes().splitlines()] == [
+        {"user": "ann", "product": 12, "amount": 1.5, "quantity": 1, "at": "2024-03-05T10:00:00+01:00"},
+        {"user": None, "product": "A12", "amount": None, "quantity": None, "at": None},
+    ]
+
+
+def test_lazy_frames_and_readers_of_batches_are_written(tmp_path: Path) -> None:
+    table = pyarrow.table({"user": ["ann", "bob"]})
+    for events in (polars.LazyFrame({"user": ["ann", "bob"]}), table.to_reader(max_chunksize=1)):
+        content = write_content(events, tmp_path)
+        assert content.headers == {"Content-Type": PARQUET}
+        assert parquet.read_table(content.path).to_pylist() == table.to_pylist()
+
+
+@pytest.mark.parametrize("events", [pandas.Series(["ann"]), polars.Series(["ann"]), 5, {"user": "ann"}, b"user"])
 def test_other_objects_are_refused(events: object, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="Give a list of dicts"):
         write_content(events, tmp_path)
