@@ -269,6 +269,8 @@ export const en = {
     kpi: "Figure",
     chooseKpi: "Choose a figure",
     searchKpi: "Search figures",
+    formula: "Formula",
+    hasCatalogueLanguage: true as boolean,
     noKpi: "No figure has such a name or definition.",
     topics: {
       visits: "Visits and stays",

@@ -272,6 +272,8 @@ export const fr: Texts = {
     kpi: "Indicateur",
     chooseKpi: "Choisir un indicateur",
     searchKpi: "Chercher un indicateur",
+    formula: "Formule (en anglais)",
+    hasCatalogueLanguage: false,
     noKpi: "Aucun indicateur n'a ce nom ni cette définition.",
     topics: {
       visits: "Visites et séjours",

@@ -7,7 +7,7 @@ import { TextField } from "~/ui/Field";
 import { Segmented } from "~/ui/Segmented";
 
 import { TOPICS, topicOf } from "./catalogue";
-import { kpiDefinition, kpiName, unitName } from "./labels";
+import { findKpis, kpiDefinition, kpiMeaning, kpiName, unitName } from "./labels";
 
 /** Choice of a KPI: those of a module in groups, or all that a text finds. */
 export function KpiDialog({
@@ -31,17 +31,14 @@ export function KpiDialog({
   }, []);
 
   const groups = useMemo(() => {
-    const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-    const isFound = (kpi: Kpi) => {
-      const searched = `${kpiName(kpi, texts)} ${kpi.kpi} ${kpiDefinition(kpi, texts)}`.toLocaleLowerCase();
-      return words.every((word) => searched.includes(word));
-    };
-    const modules = words.length ? MODULES : [module];
+    const found = findKpis(kpis, text, texts);
+    const isSearch = text.trim() !== "";
+    const modules = isSearch ? MODULES : [module];
     return modules.flatMap((name) =>
       TOPICS.map((topic) => ({
         key: `${name} ${topic}`,
-        title: words.length ? `${texts.modules[name]} – ${texts.topics[topic]}` : texts.topics[topic],
-        kpis: kpis.filter((kpi) => kpi.module === name && topicOf(kpi) === topic && isFound(kpi)),
+        title: isSearch ? `${texts.modules[name]} – ${texts.topics[topic]}` : texts.topics[topic],
+        kpis: found.filter((kpi) => kpi.module === name && topicOf(kpi) === topic),
       })).filter((group) => group.kpis.length),
     );
   }, [kpis, module, text, texts]);
@@ -93,7 +90,8 @@ export function KpiDialog({
                   <span class="kpi-choice-name">
                     {kpiName(kpi, texts)} <span class="muted">{unitName(kpi.unit, texts)}</span>
                   </span>
-                  <span class="kpi-choice-definition muted">{kpiDefinition(kpi, texts)}</span>
+                  {kpiMeaning(kpi, texts) ? <span class="kpi-choice-text">{kpiMeaning(kpi, texts)}</span> : null}
+                  <span class="kpi-choice-text muted">{kpiDefinition(kpi, texts)}</span>
                 </button>
               ))}
             </section>

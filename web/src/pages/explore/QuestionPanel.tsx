@@ -85,6 +85,14 @@ export function QuestionPanel(props: Props) {
           </button>
         )}
       </Field>
+      <details class="kpi-formula">
+        <summary>{explore.formula}</summary>
+        <ul lang="en">
+          {kpi.formula.map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+      </details>
       {state.module === "geo-marketing" && props.studies.length ? (
         <SelectField
           label={explore.study}

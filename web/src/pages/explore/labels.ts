@@ -20,6 +20,21 @@ export function kpiDefinition(kpi: Kpi, texts: ExploreTexts): string {
   return texts.definitions[`${kpi.module}/${kpi.kpi}`] ?? kpi.description;
 }
 
+/** Return what a KPI tells, for readers who do not know the field; `null` in languages that the catalogue does not have. */
+export function kpiMeaning(kpi: Kpi, texts: ExploreTexts): string | null {
+  return texts.hasCatalogueLanguage ? kpi.meaning : null;
+}
+
+/** Return the KPIs whose name, meaning or definition has all words of a text. */
+export function findKpis(kpis: readonly Kpi[], text: string, texts: ExploreTexts): Kpi[] {
+  const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+  return kpis.filter((kpi) => {
+    const parts = [kpiName(kpi, texts), kpi.kpi, kpiMeaning(kpi, texts) ?? "", kpiDefinition(kpi, texts)];
+    const searched = parts.join(" ").toLocaleLowerCase();
+    return words.every((word) => searched.includes(word));
+  });
+}
+
 /** Return what a unit measures. */
 export function unitName(unit: string, texts: ExploreTexts): string {
   return (texts.units as Record<string, string>)[unit] ?? unit;
