@@ -130,7 +130,7 @@ def create_app(
     app.state.body_limiter = CapacityLimiter(1)
     app.state.backup_slot = BackupSlot(SCHEMA)
     if settings.explorer:  # before the routes of the API, which have some of its paths
-        app.router.routes.extend(build_explorer_routes(explorer_folder))
+        app.router.routes.extend(build_explorer_routes(explorer_folder, has_manual=settings.manual))
     for router in ROUTERS:  # not `include_router`, which costs every request a second look-up
         app.router.routes.extend(router.routes)
     app.router.routes.extend(build_documentation_routes(app, settings.docs))

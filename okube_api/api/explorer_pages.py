@@ -30,6 +30,7 @@ _ASSET_HEADERS = {
     "Content-Security-Policy": _POLICY,  # workers have the policy of their own script
 }
 _ROOT = 'name="okube-root" content="{}/"'
+_MANUAL = 'name="okube-manual" content="{}"'
 _NOT_BUILT = (
     "The explorer is not built: this copy of the server has no folder okube_api/api/explorer.\n"
     "Run `make web`, then start the server again. The API works without it.\n"
@@ -69,14 +70,17 @@ class NavigationRoute(PageRoute):
         return super().matches(scope) if _is_navigation(scope) else (Match.NONE, {})
 
 
-def build_explorer_routes(folder: Path = EXPLORER) -> list[BaseRoute]:
+def build_explorer_routes(folder: Path = EXPLORER, *, has_manual: bool = True) -> list[BaseRoute]:
     """Return the routes of the explorer, which must come before those of the API.
 
     folder: of the build.  Without it, only `/` has a route, which says so.
+    has_manual: whether the explorer links to the manual.
     """
     if not (folder / "index.html").is_file():
         return [PageRoute("/", _answer_not_built)]
     html = (folder / "index.html").read_text(encoding="utf-8")
+    if not has_manual:
+        html = html.replace(_MANUAL.format("yes"), _MANUAL.format("no"))
 
     async def answer_page(request: Request) -> Response:
         return _answer_page(request, html, {})

@@ -22,6 +22,7 @@ INDEX = """<!doctype html>
 <html lang="en">
   <head>
     <meta name="okube-root" content="/" />
+    <meta name="okube-manual" content="yes" />
     <link rel="icon" href="./assets/icon-03de.svg" type="image/svg+xml" />
     <script type="module" crossorigin src="./assets/index-4f2a.js"></script>
     <link rel="stylesheet" crossorigin href="./assets/index-9b1c.css">
@@ -79,6 +80,22 @@ def test_each_path_answers_the_page(browser: httpx.Client, path: str) -> None:
     assert answer.headers["content-security-policy"] == POLICY
     for name in SECURITY_HEADERS.keys() - {"Cache-Control", "Content-Security-Policy"}:
         assert answer.headers[name] == SECURITY_HEADERS[name]
+
+
+@pytest.mark.parametrize(("manual", "content"), [(True, "yes"), (False, "no")])
+def test_the_page_says_whether_there_is_a_manual(folder: Path, manual: bool, content: str) -> None:
+    with (
+        run_live("duckdb::memory:", explorer_folder=folder, manual=manual) as server,
+        httpx.Client(base_url=server.address) as client,
+    ):
+        assert f'<meta name="okube-manual" content="{content}" />' in client.get("/", headers=BROWSER).text
+        assert (client.get("/manual/").status_code == 200) == manual
+
+
+def test_sources_of_the_page_have_what_the_server_replaces() -> None:
+    index = (Path(__file__).parents[2] / "web" / "index.html").read_text(encoding="utf-8")
+    for line in INDEX.splitlines():
+        assert "<meta" not in line or line in index
 
 
 @pytest.mark.parametrize("path", ["/", PATHS[-1], "/explorer/assets/index-4f2a.js"])

@@ -23,7 +23,7 @@ import { PasswordDialog } from "~/account/PasswordDialog";
 import { useApplication } from "~/application";
 import { type Language, LANGUAGES, useLanguage } from "~/i18n/language";
 import icon from "~/icon.svg";
-import { ROOT } from "~/root";
+import { HAS_MANUAL, ROOT } from "~/root";
 import { useSession } from "~/session";
 import { keptQuery, pagePath, useQuery } from "~/state/location";
 import { type ThemeChoice, useTheme } from "~/theme";
@@ -82,16 +82,18 @@ export function Frame({ page, children }: { page: PageName; children: ComponentC
           >
             <span>{texts.frame.views}</span>
           </Button>
-          <a
-            class="button button-plain button-icon"
-            href={`${ROOT}manual/`}
-            target="_blank"
-            rel="noreferrer"
-            aria-label={texts.frame.manual}
-            title={texts.frame.manual}
-          >
-            <BookOpen size={18} aria-hidden="true" />
-          </a>
+          {HAS_MANUAL ? (
+            <a
+              class="button button-plain button-icon"
+              href={`${ROOT}manual/`}
+              target="_blank"
+              rel="noreferrer"
+              aria-label={texts.frame.manual}
+              title={texts.frame.manual}
+            >
+              <BookOpen size={18} aria-hidden="true" />
+            </a>
+          ) : null}
           <Preferences />
         </div>
       </header>
