@@ -104,10 +104,14 @@ def _make_info(name: str) -> zipfile.ZipInfo:
 
 
 class ArchiveReader:
-    """A backup that was read to its end and is complete."""
+    """A backup that was read to its end and is complete.
+
+    applications: the ids of the applications of which it has everything.
+    """
 
     def __init__(self, path: Path, manifest: Json, offsets: Mapping[str, int]) -> None:
         self.path, self.manifest, self._offsets = path, manifest, offsets
+        self.applications: frozenset[str] = frozenset(manifest["applications"])
 
     @classmethod
     def open(cls, path: Path) -> Self:

@@ -95,7 +95,7 @@ class _Restore:
         self, archive: ArchiveReader, target: Store, schema: Schema, on_progress: Callable[[str, int], None]
     ) -> None:
         self._archive, self._target, self._schema, self._on_progress = archive, target, schema, on_progress
-        self._applications = frozenset(archive.manifest["applications"])
+        self._applications = archive.applications
         self._rows = 0
 
     async def run(self, *, with_secret: bool) -> None:

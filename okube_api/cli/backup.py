@@ -231,7 +231,8 @@ async def _verify(path: Path) -> None:
                 progress.report(f"{len(restored):,} figures computed")
         finally:
             await scratch.close()
-    _report_comparison(archive.manifest, compare_figures(archive.read_lines(FIGURES), restored))
+    figures = (figure for figure in archive.read_lines(FIGURES) if figure["application"] in archive.applications)
+    _report_comparison(archive.manifest, compare_figures(figures, restored))
 
 
 def _report_comparison(manifest: Mapping[str, Any], comparison: FigureComparison) -> None:
