@@ -213,23 +213,23 @@ class _ApplicationCalls(ABC, Generic[ListT]):
         return plan_pages(self._session, f"{self._path}/ingest", {}, ResourceDocument)
 
     @Operation
-    def get_batch(self, batch: str) -> CallPlan[ResourceDocument]:
+    def get_batch(self, batch: ResourceDocument | str) -> CallPlan[ResourceDocument]:
         """Return a batch of events, with the numbers of accepted and rejected ones.  Raise ResourceMissing."""
-        response = yield from self._session.request("GET", self._path + build_path("ingest", batch))
+        response = yield from self._session.request("GET", self._find_batch_path(batch))
         return read_document(response)
 
     @Operation
-    def delete_batch(self, batch: str) -> CallPlan[None]:
+    def delete_batch(self, batch: ResourceDocument | str) -> CallPlan[None]:
         """Delete a batch with its events.  Raise ResourceMissing."""
-        yield from self._session.request("DELETE", self._path + build_path("ingest", batch))
+        yield from self._session.request("DELETE", self._find_batch_path(batch))
 
     @Operation
-    def save_rejected(self, batch: str, path: str | Path) -> CallPlan[Path]:
+    def save_rejected(self, batch: ResourceDocument | str, path: str | Path) -> CallPlan[Path]:
         """Write the rejected lines of a batch to a file, in its format, and return the path of the file.
 
         The reasons of the first ones are in the batch.
         """
-        return plan_file(self._session, "GET", self._path + build_path("ingest", batch, "rejected"), Path(path))
+        return plan_file(self._session, "GET", f"{self._find_batch_path(batch)}/rejected", Path(path))
 
     @Listing
     def areas(self, /, q: str | None = None, **filters: Any) -> PagePlan[ResourceDocument]:
@@ -256,7 +256,7 @@ class _ApplicationCalls(ABC, Generic[ListT]):
         wait: bool = True,
         idempotency_key: str | None = None,
         timeout_s: float = _INGEST_TIMEOUT_S,
-    ) -> CallPlan[dict[str, Any]]:
+    ) -> CallPlan[ResourceDocument]:
         """Ingest events and return their batch, with the numbers of accepted and rejected ones.
 
         events: dicts, a pandas or Polars frame, an Arrow table, or the path of a file, which is streamed.
@@ -295,8 +295,7 @@ class _ApplicationCalls(ABC, Generic[ListT]):
             path = self._path + build_path("ingest", kind)
             call = HttpCall("POST", path, format_params(params), headers, content.path)
             response = yield from self._session.send(call, timeout_s=timeout_s)
-        batch: dict[str, Any] = read_json(response)
-        return batch
+        return read_document(response)
 
     def _submit(self, question: AnalyticsQuestion) -> CallPlan[QuestionJob]:
         response = yield from self._session.request(
@@ -333,6 +332,9 @@ class _ApplicationCalls(ABC, Generic[ListT]):
     def _read_job(self, job_id: str, wait_s: int) -> CallPlan[QuestionJob]:
         response = yield from self._session.request("GET", self._find_job_path(job_id), params={"wait": wait_s})
         return _read_job(read_json(response))
+
+    def _find_batch_path(self, batch: ResourceDocument | str) -> str:
+        return self._path + build_path("ingest", batch if isinstance(batch, str) else batch.id)
 
     def _find_job_path(self, job: str) -> str:
         return self._path + build_path("jobs", job)

@@ -89,6 +89,7 @@ def _write_pandas(frame: Any, path: Path) -> str:
     levels = [name for name in frame.index.names if name is not None and name not in frame.columns]
     unnamed = [position for position, name in enumerate(frame.index.names) if name not in levels]
     frame = frame.reset_index(level=unnamed, drop=True).reset_index() if levels else frame
+    frame = _restore_integers(frame)
     if find_spec("pyarrow") is not None:
         pyarrow = import_extra("pyarrow")
         try:
@@ -105,6 +106,13 @@ def _write_pandas(frame: Any, path: Path) -> str:
     )
     _write_lines(records, path)
     return NDJSON
+
+
+def _restore_integers(frame: Any) -> Any:
+    """Return a frame whose columns of whole numbers are integers: gaps have made them floats, which no user is."""
+    floats = frame.select_dtypes("float")
+    is_whole = ((floats % 1 == 0) & (floats.abs() < 2**53) | floats.isna()).all()
+    return frame.astype(dict.fromkeys(is_whole.index[is_whole], "Int64"))
 
 
 def _write_arrow(table: Any, path: Path) -> None:

@@ -75,6 +75,13 @@ def test_named_index_is_a_column(tmp_path: Path) -> None:
     assert parquet.read_table(write_content(levels, tmp_path).path).column_names == ["user"]
 
 
+def test_whole_numbers_with_gaps_are_integers(tmp_path: Path) -> None:
+    frame = pandas.DataFrame({"user": [12, None], "amount": [1.5, 2], "rate": [float("inf"), 1], "huge": [1e300, 1]})
+    table = parquet.read_table(write_content(frame, tmp_path).path)
+    assert [str(each) for each in table.schema.types] == ["int64", "double", "double", "double"]
+    assert table["user"].to_pylist() == [12, None]
+
+
 def test_columns_of_several_types_are_sent_as_json(tmp_path: Path) -> None:
     frame = pandas.DataFrame(
         {
