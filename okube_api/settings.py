@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from limits import parse
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -55,6 +55,14 @@ def _check_public_url(text: str | None) -> str | None:
     return text.rstrip("/")
 
 
+def _parse_file(name: object) -> object:
+    """Return no file for an empty name: Compose passes on variables that are set without a value."""
+    return name or None
+
+
+File = Annotated[Path | None, BeforeValidator(_parse_file)]
+
+
 class Settings(BaseSettings):
     """Settings of the server.  The description of each field is its line in `docs/settings.md`."""
 
@@ -69,7 +77,7 @@ class Settings(BaseSettings):
         description="Secret that signs tokens and pseudonymises identifiers: at least 32 bytes. "
         "If absent, the embedded store generates one and saves it next to the database file.",
     )
-    secret_key_file: Path | None = Field(
+    secret_key_file: File = Field(
         None,
         description="File with the secret key instead of `OKUBE_SECRET_KEY`, such as a secret of the container engine "
         "or a credential of systemd. Spaces and newlines around the key are ignored.",
@@ -79,7 +87,7 @@ class Settings(BaseSettings):
         description="E-mail address of the first platform administrator, who is created at a start when there is none; "
         "needs `OKUBE_ADMIN_PASSWORD_FILE`. An existing user is never changed.",
     )
-    admin_password_file: Path | None = Field(
+    admin_password_file: File = Field(
         None,
         description="File with the password of `OKUBE_ADMIN_LOGIN`, such as a secret of the container engine. It is "
         "read only when that administrator is created.",

@@ -51,6 +51,14 @@ def test_invalid_values_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, 
         Settings()
 
 
+@pytest.mark.parametrize("name", ["SECRET_KEY_FILE", "ADMIN_PASSWORD_FILE"])
+def test_empty_name_is_no_file(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"OKUBE_{name}", "")
+    assert getattr(Settings(), name.lower()) is None
+    monkeypatch.setenv(f"OKUBE_{name}", "file")
+    assert getattr(Settings(), name.lower()) == Path("file")
+
+
 def test_secrets_are_not_printed() -> None:
     settings = Settings(secret_key="a secret of thirty-two characters", metrics_token="a metrics token!")
     assert "secret of" not in f"{settings!r} {settings}"
