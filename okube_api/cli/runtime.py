@@ -22,7 +22,7 @@ from okube_api.errors import Refusal, format_suggestion
 from okube_api.http.listener import new_event_loop
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED_SCHEME, open_store
-from okube_api.store.errors import StoreError, Unavailable
+from okube_api.store.errors import StoreError, StoreFull, Unavailable
 from okube_api.store.protocol import Store
 from okube_api.store_schema import SCHEMA
 
@@ -70,6 +70,8 @@ def run_command(work: Coroutine[Any, Any, None], *, warns_of_variables: bool = T
     except Unavailable as error:
         is_embedded = os.environ.get("OKUBE_STORE_URL", EMBEDDED_SCHEME).startswith(EMBEDDED_SCHEME)
         fail(str(error) if is_embedded else f"{error}. Is the database of OKUBE_STORE_URL running?")
+    except StoreFull as error:
+        fail(f"{error} Free some space, then run the command again.")
     except Refusal as error:
         fail(" ".join([error.detail, *(fault.message for fault in error.faults if fault.message != error.detail)]))
     except (BadSecret, StoreError, RemoteError, ValueError) as error:

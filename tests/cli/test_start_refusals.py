@@ -15,7 +15,7 @@ from okube_api import app as application
 from okube_api.cli import runtime
 from okube_api.cli.runtime import run_command
 from okube_api.http.listener import listen
-from okube_api.store.errors import StoreTooNew, Unavailable
+from okube_api.store.errors import StoreFull, StoreTooNew, Unavailable
 from okube_api.store.mongo.database_check import SCHEMA_VERSION
 from okube_api.store.mongo.store import MongoStore
 from okube_api.store.values import Json
@@ -84,18 +84,25 @@ def test_folder_that_cannot_be_used_is_named(
 
 
 @pytest.mark.parametrize(
-    ("number", "message"),
+    ("error", "message"),
     [
-        (errno.EACCES, "'data': Permission denied. Choose another folder (OKUBE_STORE_URL or --folder), or"),
-        (errno.EROFS, "'data': Read-only file system. Choose another folder"),
-        (errno.ENOSPC, "'data': No space left on device. Free some space"),
+        (
+            OSError(errno.EACCES, os.strerror(errno.EACCES), "data"),
+            "'data': Permission denied. Choose another folder (OKUBE_STORE_URL or --folder), or",
+        ),
+        (
+            OSError(errno.EROFS, os.strerror(errno.EROFS), "data"),
+            "'data': Read-only file system. Choose another folder",
+        ),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "data"), "'data': No space left on device. Free some space"),
+        (StoreFull("The disk is full."), "The disk is full. Free some space, then run the command again."),
     ],
 )
-def test_errors_of_the_operating_system_are_one_sentence(
-    capsys: pytest.CaptureFixture[str], work_folder: Path, number: int, message: str
+def test_errors_of_the_disk_are_one_sentence(
+    capsys: pytest.CaptureFixture[str], work_folder: Path, error: Exception, message: str
 ) -> None:
     async def work() -> None:
-        raise OSError(number, os.strerror(number), "data")
+        raise error
 
     with pytest.raises(typer.Exit) as ending:
         run_command(work())
