@@ -21,10 +21,9 @@ from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.leases import ApplicationLeases
 from okube_api.ingest.load.loader import SmallFile
 from okube_api.ingest.raw.reader import read_live_batches
-from okube_api.ingest.refresh.context import DerivationContexts
+from okube_api.ingest.refresh.context import Batch, DerivationContexts
 from okube_api.ingest.refresh.documents import DerivedDocuments
 from okube_api.ingest.refresh.refresh import BatchCounts, FactRefresh
-from okube_api.ingest.refresh.steps import Batch
 from okube_api.ingest.retry import commit_with_retry
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
@@ -215,8 +214,13 @@ class Publisher:
             for file in files:
                 if file.rows.num_rows and file.batch["number"] not in live:
                     await own.append(KINDS[file.batch["kind"]].table, file.batch["number"], file.rows)
-            new = [Batch(batch["number"], batch["kind"]) for batch in batches if batch["number"] not in live]
-            return await FactRefresh(own, context, allows_slices=allows_slices).add(new)
+            rows = {file.batch["number"]: file.rows for file in files}
+            new = [
+                Batch(batch["number"], batch["kind"], rows.get(batch["number"]))
+                for batch in batches
+                if batch["number"] not in live
+            ]
+            return await FactRefresh(own, context, allows_slices=allows_slices).add(new, live)
 
         is_small = sum(batch["stored"] for batch in batches) <= _MAX_EVENTS
         counts = await (change.run_apart(write) if is_small else write(change))

@@ -1,4 +1,4 @@
-"""Inputs of a derivation other than events, and the unit of work (`RefreshTask`)."""
+"""Inputs of a derivation other than events, the batches to refresh, and the unit of work (`RefreshTask`)."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -10,15 +10,16 @@ from okube_api.applications.repository import APPLICATIONS
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.catalogue.bands import Bands
 from okube_api.equipments.repository import EQUIPMENTS
-from okube_api.ingest.columns.columns import DayRange
+from okube_api.ingest.columns.columns import DayRange, find_distinct, to_integers
 from okube_api.ingest.derive.place_index import PlaceIndex, PlaceRules, index_places
 from okube_api.ingest.derive.touch_paths import Windows
+from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.raw.reader import BatchDelta
 from okube_api.kit.application import STORED, Application, ApplicationSettings, BandEdges, Stays
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.conditions import equal
-from okube_api.store.protocol import Store
+from okube_api.store.protocol import Reader, Store
 from okube_api.store.ranges import join_ranges
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
@@ -50,6 +51,25 @@ class DerivationContext:
         """Return the context with other bands to count in."""
         bands = BandEdges.model_validate({name.value: list(values) for name, values in edges.items()}, context=STORED)
         return replace(self, settings=self.settings.model_copy(update={"bands": bands}))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """A batch of events: its number in the application, and the kind of its events.
+
+    rows: its events as they are stored, if they are in memory; they are not read back then.
+    """
+
+    number: int
+    kind: str
+    rows: pa.Table | None = None
+
+    async def list_parts(self, view: Reader) -> list[int]:
+        """Return the partitions that have events of the batch, ascending."""
+        if self.rows is None:
+            return await view.list_parts(KINDS[self.kind].table, self.number)
+        parts: list[int] = find_distinct(to_integers(self.rows["part"])).tolist()
+        return parts
 
 
 @dataclass(frozen=True, slots=True)

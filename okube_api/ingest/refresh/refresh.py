@@ -11,9 +11,9 @@ from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.pseudonyms import DEVICE, USER
 from okube_api.ingest.raw.reader import BatchDelta, read_live_batches
 from okube_api.ingest.refresh import steps
-from okube_api.ingest.refresh.context import DerivationContext
+from okube_api.ingest.refresh.context import Batch, DerivationContext
 from okube_api.ingest.refresh.geo_days import PingCounts
-from okube_api.ingest.refresh.steps import Batch, RefreshState
+from okube_api.ingest.refresh.steps import RefreshState
 from okube_api.ingest.refresh.user_slice import UserSlice, find_users
 from okube_api.store.protocol import Change
 from okube_api.store.ranges import find_ranges
@@ -85,10 +85,13 @@ class FactRefresh:
         """
         self._change, self._context, self._allows_slices = change, context, allows_slices
 
-    async def add(self, batches: Sequence[Batch]) -> dict[int, BatchCounts]:
-        """Make batches count; return the counts of each batch, by batch number."""
+    async def add(self, batches: Sequence[Batch], live: Mapping[int, str]) -> dict[int, BatchCounts]:
+        """Make batches count; return the counts of each batch, by batch number.
+
+        live: the kind of events of each batch that counts already, by batch number.
+        """
         added = {batch.number: batch.kind for batch in batches}
-        live = await read_live_batches(self._change) | added
+        live = {**live, **added}
         await self._narrow(batches)
         state = self._start(live, BatchDelta(frozenset(live), added=frozenset(added)), batches)
         state.ping_counts = PingCounts(added)
@@ -140,8 +143,7 @@ class FactRefresh:
 
     async def _narrow(self, batches: Sequence[Batch]) -> None:
         """Restrict the refresh to the users of batches if these are few, and if all their events have users."""
-        kinds = {batch.number: batch.kind for batch in batches}
-        if self._allows_slices and (users := await find_users(self._change, kinds)) is not None:
+        if self._allows_slices and (users := await find_users(self._change, batches)) is not None:
             self._change = UserSlice(self._change, *users)
 
     def _start(self, live: Mapping[int, str], delta: BatchDelta, batches: Sequence[Batch] = ()) -> RefreshState:

@@ -28,7 +28,7 @@ from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.raw.new_events import count_new_events
-from okube_api.ingest.raw.reader import BatchDelta, read_live_batches
+from okube_api.ingest.raw.reader import BatchDelta
 from okube_api.ingest.raw.reference_state import (
     count_changed_keys,
     find_changed_areas,
@@ -37,7 +37,7 @@ from okube_api.ingest.raw.reference_state import (
     write_panel,
 )
 from okube_api.ingest.refresh import conversion, geo_stays, presence
-from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
+from okube_api.ingest.refresh.context import Batch, DerivationContext, RefreshTask
 from okube_api.ingest.refresh.geo_days import PingCounts
 from okube_api.ingest.refresh.user_slice import UserSlice
 from okube_api.store.arrays import Ints
@@ -68,14 +68,6 @@ CONVERSION = FactGroup(
     ("touches", "visits", "purchases", "deliveries"), (OUTCOMES, PURCHASE_FACT, CREDITS, COHORTS, EXPOSURES, DELIVERIES)
 )
 _GROUPS = (GEO, PRESENCE, CONVERSION)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A batch of events: its number in the application, and the kind of its events."""
-
-    number: int
-    kind: str
 
 
 @dataclass(slots=True, eq=False)
@@ -152,18 +144,24 @@ async def mark_rebuilt_rollups(state: RefreshState) -> None:
 
 async def count_accepted(state: RefreshState) -> None:
     """Count the events of each batch that are in no earlier batch; with natural keys, the keys whose row changes."""
-    earlier = set(await read_live_batches(state.change))
+    earlier = set(state.delta.live - state.delta.added)
+    by_kind: dict[str, list[Batch]] = {}
     for batch in sorted(state.batches, key=lambda batch: batch.number):
-        kind = KINDS[batch.kind]
-        parts = await state.change.list_parts(kind.table, batch.number)
-        spans = await _join_spans(state.change, (batch.kind,), find_ranges(parts))
+        by_kind.setdefault(batch.kind, []).append(batch)
+    for name, batches in by_kind.items():
+        kind = KINDS[name]
         if kind.natural_key:
-            delta = BatchDelta(frozenset({*earlier, batch.number}), added=frozenset({batch.number}))
-            counts = [await count_changed_keys(state.change, kind, delta, span) for span in spans]
-            state.accepted[batch.number] = sum(counts)
+            for batch in batches:
+                delta = BatchDelta(frozenset({*earlier, batch.number}), added=frozenset({batch.number}))
+                spans = await _join_spans(state.change, (name,), find_ranges(await batch.list_parts(state.change)))
+                counts = [await count_changed_keys(state.change, kind, delta, span) for span in spans]
+                state.accepted[batch.number] = sum(counts)
+                earlier.add(batch.number)
         else:
-            state.accepted[batch.number] = await count_new_events(state.change, kind, batch.number, earlier, spans)
-        earlier.add(batch.number)
+            parts = {part for batch in batches for part in await batch.list_parts(state.change)}
+            spans = await _join_spans(state.change, (name,), find_ranges(parts))
+            numbers = [batch.number for batch in batches]
+            state.accepted |= await count_new_events(state.change, kind, numbers, earlier, spans)
 
 
 async def update_panel(state: RefreshState) -> None:
@@ -193,8 +191,7 @@ async def find_days_of_batches(state: RefreshState) -> None:
     parts: dict[str, set[int]] = {}
     for batch in state.batches:
         if batch.kind not in _REFERENCES:
-            of_batch = await state.change.list_parts(KINDS[batch.kind].table, batch.number)
-            parts.setdefault(batch.kind, set()).update(of_batch)
+            parts.setdefault(batch.kind, set()).update(await batch.list_parts(state.change))
     state.changed_days = {kind: find_ranges(days) for kind, days in parts.items()}
 
 

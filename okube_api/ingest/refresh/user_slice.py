@@ -4,7 +4,7 @@ Facts of a user depend on no other user's events.  So a refresh of these users a
 of everybody, and reads and writes only what concerns them.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from okube_api.catalogue.facts import FACTS, PANELISTS, PRESENCE_PASSAGE_EXITS, 
 from okube_api.ingest.columns.columns import find_distinct, to_integers
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS
+from okube_api.ingest.refresh.context import Batch
 from okube_api.store.arrays import Ints
 from okube_api.store.conditions import EVERYTHING, Condition, OneOf
 from okube_api.store.plan_analysis import FIRST_PART, LAST_PART
@@ -126,25 +127,28 @@ class UserSlice:
         return replace(plan, where=plan.where & self._match(plan.source))
 
 
-async def find_users(view: Reader, batches: Mapping[int, str]) -> tuple[Ints, Ints] | None:
+async def find_users(view: Reader, batches: Sequence[Batch]) -> tuple[Ints, Ints] | None:
     """Return the numbers of the users and of the devices of batches, ascending.
 
-    batches: their kinds of events, by number.
     Return None when a batch has events without users, or of panelists, or when the events or users are many.
     """
-    if not SLICED_KINDS.issuperset(batches.values()):
+    if not SLICED_KINDS.issuperset(batch.kind for batch in batches):
         return None
-    numbers: dict[str, list[int]] = {}
-    for number, kind in batches.items():
-        numbers.setdefault(kind, []).append(number)
     users, count = {False: np.empty(0, np.int64), True: np.empty(0, np.int64)}, 0
-    for name, of_kind in numbers.items():
-        table = KINDS[name].table
-        is_device = table.name in _DEVICE_TABLES
-        of_batches = OneOf("batch", tuple(of_kind))
-        async for block in view.read_parts(table, FIRST_PART, LAST_PART, of_batches):
+    for name in {batch.kind for batch in batches}:
+        is_device = KINDS[name].table.name in _DEVICE_TABLES
+        async for block in _read_rows(view, name, [batch for batch in batches if batch.kind == name]):
             users[is_device] = find_distinct(np.concatenate((users[is_device], to_integers(block["user"]))))
             count += block.num_rows
             if count > MAX_EVENTS or len(users[is_device]) > MAX_USERS:
                 return None
     return users[False], users[True]
+
+
+async def _read_rows(view: Reader, kind: str, batches: Sequence[Batch]) -> AsyncIterator[pa.Table]:
+    """Yield the events of batches of one kind, from memory where they are there."""
+    if in_memory := [batch.rows for batch in batches if batch.rows is not None]:
+        yield pa.concat_tables(in_memory)
+    if stored := tuple(batch.number for batch in batches if batch.rows is None):
+        async for block in view.read_parts(KINDS[kind].table, FIRST_PART, LAST_PART, OneOf("batch", stored)):
+            yield block
