@@ -35,6 +35,7 @@ its own failure as one of the commit; `FileUpkeep` makes the checkpoints instead
 
 _FEW_ROWS = 1000
 _VIEW = "_inserted_rows"
+_LONG_LIST, _LIST_VIEW = 200, "_list_"
 
 
 class Invalidated(Unavailable):
@@ -149,8 +150,31 @@ def translate_error(error: duckdb.Error, path: Path) -> Exception:
 
 
 def fetch_table(cursor: Cursor, sql: str, values: list[Any]) -> pa.Table:
-    """Return the rows of a query as an Arrow table."""
-    return cursor.sql(sql, params=values).to_arrow_table()
+    """Return the rows of a query as an Arrow table.
+
+    A list in `values` is the parameter of an `unnest(?)`.  Long ones are passed as views: DuckDB takes a microsecond to
+    convert each element of a parameter, several times in a query.
+    """
+    if not any(isinstance(value, list) and len(value) > _LONG_LIST for value in values):
+        return cursor.sql(sql, params=values).to_arrow_table()
+    pieces = sql.split("?")
+    views: list[str] = []
+    parameters: list[Any] = []
+    for position, value in enumerate(values):
+        if isinstance(value, list) and len(value) > _LONG_LIST and pieces[position].endswith("unnest("):
+            view = f"{_LIST_VIEW}{len(views)}"
+            cursor.register(view, pa.table({"element": value}))
+            views.append(view)
+            pieces[position] = f"{pieces[position].removesuffix('unnest(')}element FROM {view}"
+            pieces[position + 1] = pieces[position + 1].removeprefix(")")
+        else:
+            parameters.append(value)
+            pieces[position] += "?"
+    try:
+        return cursor.sql("".join(pieces), params=parameters).to_arrow_table()
+    finally:
+        for view in views:
+            cursor.unregister(view)
 
 
 def insert(
