@@ -1,4 +1,4 @@
-"""The command line: the commands of `commands.py` and `account_commands.py`."""
+"""The command line: the commands of `commands.py`, `request_commands.py` and `account_commands.py`."""
 
 import re
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from okube_api.cli.commands import (
     restore,
     serve,
 )
+from okube_api.cli.request_commands import ask
 
 cli = typer.Typer(
     name="okube-api",
@@ -60,8 +61,21 @@ class _BracketOptions(TyperCommand):
         return super().parse_args(ctx, [re.sub(r"^(--\w+)\[(\w+)\]=", r"\1=\2=", text) for text in args])
 
 
-for command in (serve, demo, ingest, rebuild, evaluate_stays, check, backup, restore, openapi, bench):
-    cli.command(cls=_BracketOptions if command in (ingest, evaluate_stays) else None)(command)
+class _OptionalSites(TyperCommand):
+    """A command whose option `--sites` may have no value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        following = [*args[1:], "--"]
+        has_none = [text == "--sites" and after.startswith("-") for text, after in zip(args, following, strict=True)]
+        return super().parse_args(
+            ctx, ["--sites=" if none else text for text, none in zip(args, has_none, strict=True)]
+        )
+
+
+_CLASSES = {ask: _OptionalSites, ingest: _BracketOptions, evaluate_stays: _BracketOptions}
+
+for command in (serve, demo, ask, ingest, rebuild, evaluate_stays, check, backup, restore, openapi, bench):
+    cli.command(cls=_CLASSES.get(command))(command)
 cli.add_typer(users, name="user")
 cli.add_typer(applications, name="application")
 

@@ -1,0 +1,138 @@
+"""The commands that send requests to the API, with their options; see `commands.py`."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from okube_api.cli.commands import ApplicationName, Token, Url
+
+MODULES = ("geo-marketing", "conversion", "presence", "performance")
+
+
+def ask(  # noqa: PLR0917 - options of a command line
+    application: ApplicationName,
+    module: Annotated[str, typer.Argument(metavar="MODULE", help=f"Module: {', '.join(MODULES)}.")],
+    kpis: Annotated[
+        str,
+        typer.Argument(metavar="KPI[,KPI...]", help="Names of KPIs, such as visits,sales; docs/kpis.md lists them."),
+    ],
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DAY", help="First day; by default, the last 30 days.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")] = None,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="The last N days until yesterday, in place of --from and --to."),
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERIOD",
+            help="In place of --from and --to: yesterday, last-30-days, this-week, last-week, and so with month, "
+            "quarter and year; or days such as 2026-01-01..2026-01-31.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GRANULARITY",
+            help="Also the figures of each hour, day, week, month, quarter, year, hourOfWeek, fiscalMonth, "
+            "fiscalQuarter or fiscalYear.",
+        ),
+    ] = None,
+    mode: Annotated[
+        Literal["histogram", "aggregation"],
+        typer.Option(help="With --by: each interval of the period, or each category, such as the hours of the day."),
+    ] = "histogram",
+    sites: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[KEY,...]", help="By sites: by all of them, or by those with these keys. Write it after the KPIs."
+        ),
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCOPE",
+            help="By a scope such as campaigns, homes or channels; or by a grouping such as sites.type, or two of them "
+            "as sites.type,sites. Scopes are repeatable.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the N scope values with the largest figures.")
+    ] = None,
+    remainder: Annotated[bool, typer.Option("--others", help="Also what --limit leaves out, as one line.")] = False,
+    share: Annotated[bool, typer.Option("--share", help="Also the share of the whole.")] = False,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="FIELD=VALUE,...",
+            help="Only what has one of these values, such as site=lyon,paris, hours=10-18 or "
+            "campaigns.provider!=Adline (all but these); repeatable. docs/questions.md lists the filters.",
+        ),
+    ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PERIOD",
+            help="Compare with previous-period, previous-year, previous-year-same-weekday, previous-month, "
+            "previous-quarter or days such as 2025-01-01..2025-01-31; repeatable.",
+        ),
+    ] = None,
+    like_for_like: Annotated[
+        bool, typer.Option("--like-for-like", help="With --compare: only sites that were open in all periods.")
+    ] = False,
+    uplift: Annotated[
+        bool | None,
+        typer.Option("--uplift/--no-uplift", help="Whether to extrapolate the panel to the population."),
+    ] = None,
+    study: Annotated[str, typer.Option(metavar="STUDY", help="With geo-marketing: id or key of a study.")] = "all",
+    site: Annotated[str | None, typer.Option(metavar="SITE", help="A question about one site: its id or key.")] = None,
+    rows: Annotated[int, typer.Option(min=1, metavar="N", help="The longest table.")] = 50,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV as the API answers it.")] = False,
+    locale: Annotated[
+        Literal["fr", "en"] | None, typer.Option(help="With --csv: for spreadsheets in this language.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON as the API answers it.")] = False,
+    as_curl: Annotated[
+        bool, typer.Option("--curl", help="Print the curl command of the question instead of asking it.")
+    ] = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Ask a question about an application, and print the answer.
+
+    Without options, it is the total of each KPI over the last 30 days. The tables are for people: their numbers are
+    rounded, and long tables are cut. For example, the visits of each site by week:
+
+    okube-api ask maison-lumen performance visits --by week --sites
+    """
+    from okube_api.cli.ask import AskOptions
+    from okube_api.cli.ask import ask as run
+
+    options = AskOptions(
+        start=start,
+        until=until,
+        days=days,
+        period=period,
+        by=by,
+        mode=mode,
+        sites=sites,
+        scopes=scope or (),
+        limit=limit,
+        remainder=remainder,
+        share=share,
+        filters=filters or (),
+        compare=compare or (),
+        like_for_like=like_for_like,
+        uplift=uplift,
+        study=study,
+        site=site,
+        locale=locale,
+        most_rows=rows,
+        as_csv=as_csv,
+        as_json=as_json,
+        as_curl=as_curl,
+    )
+    run(application, module, kpis, options, url=url, token=token)
