@@ -6,7 +6,8 @@ from itertools import groupby
 
 from okube_api.analytics.comparisons import RequestedComparison
 from okube_api.analytics.element_comparisons import ElementComparison, compare_results
-from okube_api.engine.calendar import Period
+from okube_api.catalogue.buckets import to_date
+from okube_api.engine.calendar import Mode, Period
 from okube_api.engine.changes import describe_change
 from okube_api.engine.kpi_results import KpiResult
 from okube_api.engine.question import Question
@@ -75,3 +76,24 @@ def describe_changes(answered: Iterable[AnsweredQuestion]) -> Json:
     """Return which change each KPI has; of objects that of each field, by its dotted name."""
     kpis = {request.kpi.name: request.kpi for each in answered for request in each.question.requested_kpis}
     return {name: describe_change(kpi) for name, kpi in kpis.items()}
+
+
+def list_compared_buckets(answered: Sequence[AnsweredQuestion]) -> list[Mapping[str, list[str]]]:
+    """Return of each comparison the first days of the other period's buckets, by granularity, as in histogram mode.
+
+    It is empty when no day of the other period counts.
+    """
+    return [_list_first_days(answered, requested) for requested in answered[0].comparisons]
+
+
+def _list_first_days(answered: Iterable[AnsweredQuestion], requested: RequestedComparison) -> Mapping[str, list[str]]:
+    if requested.days is None:
+        return {}
+    other = requested.days.other
+    questions = (each.question if other == each.question.period else each.compared[other][0] for each in answered)
+    return {
+        kpi_request.granularity.value: [to_date(day).isoformat() for day in buckets.first_days]
+        for question in questions
+        for kpi_request in question.requested_kpis
+        if kpi_request.mode is Mode.HISTOGRAM and (buckets := question.buckets_of(kpi_request)) is not None
+    }

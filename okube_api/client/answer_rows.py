@@ -1,8 +1,8 @@
 """Rows of an answer, one for each number: what data frames are built from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +24,7 @@ class AnswerRow:
     start: the day of a bucket of days, the instant of an hour, the category of an aggregation, None without buckets.
     share: of the whole; only of rows of the whole period.
     compared_to, compared_value, change: of a comparison.
+    compared_from: when the bucket of the other period starts, like `start`; None for categories.
     """
 
     kpi: str
@@ -36,6 +37,7 @@ class AnswerRow:
     group: Mapping[str, Any] = field(default_factory=dict)
     share: float | None = None
     compared_to: str | None = None
+    compared_from: date | datetime | None = None
     compared_value: Any = None
     change: float | None = None
 
@@ -57,7 +59,7 @@ def is_by_instant(element: Mapping[str, Any]) -> bool:
 
 
 def _list_element_rows(element: Mapping[str, Any], meta: Mapping[str, Any]) -> Iterator[AnswerRow]:
-    read_start = _BucketStarts(element, meta).read
+    read_start = _BucketStarts(element, meta["timezone"], meta["from"], meta.get("buckets", {})).read
     head = {name: element[name] for name in ("kpi", "mode", "scope", "granularity")}
     groups = _identify_groups(element, element["data"])
     comparisons = element.get("comparisons")
@@ -70,8 +72,9 @@ def _list_element_rows(element: Mapping[str, Any], meta: Mapping[str, Any]) -> I
                         **head, bucket=bucket, start=read_start(bucket), part=part, group=group, share=share
                     )
         return
-    for comparison in comparisons:
+    for position, comparison in enumerate(comparisons):
         groups_then, changes = (_identify_groups(element, comparison[name]) for name in ("data", "change"))
+        read_compared_start = _build_compared_starts(element, comparison, meta, position)
         for identity in dict.fromkeys((*groups, *groups_then)):
             group, own = groups.get(identity) or (groups_then[identity][0], _EMPTY)
             leaves, leaves_then, leaf_changes = (
@@ -88,6 +91,7 @@ def _list_element_rows(element: Mapping[str, Any], meta: Mapping[str, Any]) -> I
                         group=group,
                         share=own.get("share") if bucket == WHOLE_PERIOD else None,
                         compared_to=name_period(comparison["to"]),
+                        compared_from=read_compared_start(bucket),
                         compared_value=value_then,
                         change=change,
                     )
@@ -152,16 +156,20 @@ def _order_buckets(own: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]
 
 
 class _BucketStarts:
-    """When the buckets of an element start."""
+    """When the buckets of an element start.
 
-    def __init__(self, element: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
+    first_day: of the period.
+    days: the first day of each bucket, by granularity.
+    """
+
+    def __init__(
+        self, element: Mapping[str, Any], timezone: str, first_day: str, days: Mapping[str, Sequence[str]]
+    ) -> None:
         self._is_histogram = element["mode"] == "histogram"
-        self._is_by_instant = is_by_instant(element)
-        self._days = [date.fromisoformat(day) for day in meta.get("buckets", {}).get(element["granularity"], ())]
-        zone = ZoneInfo(meta["timezone"]) if self._is_by_instant else None
-        midnight = datetime.fromisoformat(meta["from"]).replace(tzinfo=zone)
-        self._midnight = midnight.astimezone(ZoneInfo("UTC")) if zone else midnight
-        self._zone = zone
+        self._days = [date.fromisoformat(day) for day in days.get(element["granularity"], ())]
+        self._zone = ZoneInfo(timezone) if is_by_instant(element) else None
+        if self._zone is not None:
+            self._midnight = datetime.fromisoformat(first_day).replace(tzinfo=self._zone).astimezone(UTC)
 
     def read(self, bucket: str) -> date | datetime | int | str | None:
         """Return the day, the instant or the category of a bucket; None for one that only the other period has."""
@@ -169,7 +177,27 @@ class _BucketStarts:
             return None
         if not self._is_histogram:
             return int(bucket) if bucket.isdigit() else bucket
-        if self._is_by_instant:
+        if self._zone is not None:
             return (self._midnight + timedelta(hours=int(bucket))).astimezone(self._zone)
         position = int(bucket)
         return self._days[position] if position < len(self._days) else None
+
+
+def _build_compared_starts(
+    element: Mapping[str, Any], comparison: Mapping[str, Any], meta: Mapping[str, Any], position: int
+) -> Callable[[str], date | datetime | None]:
+    """Return what finds when a bucket of the other period starts; its first day for the whole of it.
+
+    position: of the comparison, among those of the answer.
+    """
+    if comparison.get("from") is None:
+        return lambda _bucket: None
+    first_day = date.fromisoformat(comparison["from"])
+    days = meta["comparedBuckets"][position] if "comparedBuckets" in meta else {}
+    starts = _BucketStarts(element, meta["timezone"], comparison["from"], days)
+
+    def read(bucket: str) -> date | datetime | None:
+        start = first_day if bucket == WHOLE_PERIOD else starts.read(bucket)
+        return start if isinstance(start, date) else None
+
+    return read

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 FrameLayout = Literal["wide", "long"]
 _HEAD = ("kpi", "mode", "scope", "granularity")
+_TIMES = frozenset({"date", "time", "compared_from"})
+"""Columns of days, or by hour of instants."""
 _EDGES = ("item_from", "item_to")
 _LONG_NUMBERS = frozenset({*_EDGES, "value", "share", "compared_value", "change"})
 _ITEM_COLUMNS = tuple(name for name in PART_COLUMNS if name not in {"field", "unit", "measure"})
@@ -45,38 +46,39 @@ class FrameColumns:
     def to_pandas(self) -> "pandas.DataFrame":
         """Return the columns as a pandas frame."""
         pd = import_extra("pandas")
-        series = {
-            name: _build_pandas_numbers(pd, values) if name in self.numbers else _build_pandas_texts(pd, values)
-            for name, values in self.columns.items()
-            if name != self.index
-        }
+        series = {name: self._build_pandas_column(pd, name) for name in self.columns if name != self.index}
         frame: pandas.DataFrame = pd.DataFrame(series)
-        if self.index is None:
-            return frame
-        values = self.columns[self.index]
-        if self.timezone is not None:
-            index = pd.DatetimeIndex(pd.to_datetime(values, utc=True), name=self.index).as_unit("us")
-            index = index.tz_convert(self.timezone)
-        elif all(isinstance(value, date) or value is None for value in values):
-            index = pd.DatetimeIndex(pd.to_datetime(values), name=self.index).as_unit("us")
-        else:
-            index = pd.Index(values, name=self.index)
-        frame.index = index
+        if self.index is not None:
+            frame.index = pd.Index(self._build_pandas_column(pd, self.index), name=self.index)
         return frame
 
     def to_polars(self) -> "polars.DataFrame":
         """Return the columns as a Polars frame."""
         pl = import_extra("polars")
-        series = []
-        for name, values in self.columns.items():
-            if name == self.index and self.timezone is not None:
-                column = pl.Series(name, values, dtype=pl.Datetime("us", self.timezone))
-            else:
-                empty_type = pl.Float64 if name in self.numbers else pl.Date if name == "date" else pl.String
-                column = pl.Series(name, values, dtype=_choose_polars_type(pl, values, empty_type))
-            series.append(column)
+        series = [
+            pl.Series(name, values, dtype=self._choose_polars_type(pl, name)) for name, values in self.columns.items()
+        ]
         frame: polars.DataFrame = pl.DataFrame(series)
         return frame
+
+    def _build_pandas_column(self, pd: Any, name: str) -> Any:
+        values = self.columns[name]
+        if name in _TIMES:
+            times = pd.DatetimeIndex(pd.to_datetime(values, utc=self.timezone is not None)).as_unit("us")
+            return times if self.timezone is None else times.tz_convert(self.timezone)
+        if name in self.numbers:
+            return _build_pandas_numbers(pd, values)
+        return values if name == self.index else _build_pandas_texts(pd, values)
+
+    def _choose_polars_type(self, pl: Any, name: str) -> Any:
+        types = _find_types(self.columns[name])
+        if name in _TIMES:
+            return pl.Date if self.timezone is None else pl.Datetime("us", self.timezone)
+        if _are_integers(self.columns[name]):
+            return pl.Int64
+        if name in self.numbers:
+            return pl.Float64
+        return pl.String if types <= {str} else None
 
 
 def import_extra(name: str) -> Any:
@@ -141,7 +143,7 @@ def _list_long(
     if has_shares:
         columns["share"] = [row.share for row in rows]
     if is_compared:
-        for name in ("compared_to", "compared_value", "change"):
+        for name in ("compared_to", "compared_from", "compared_value", "change"):
             columns[name] = [getattr(row, name) for row in rows]
     return columns, _LONG_NUMBERS
 
@@ -219,15 +221,6 @@ def _build_pandas_texts(pd: Any, values: list[Any]) -> Any:
     # The type `str` of pandas 2 turns None into a text.
     is_plain = _find_types(values) <= {str} and not pd.__version__.startswith("2.")
     return pd.array(values, dtype="str") if is_plain else pd.Series(values, dtype="object").array
-
-
-def _choose_polars_type(pl: Any, values: Sequence[Any], empty_type: Any) -> Any:
-    types = _find_types(values)
-    if _are_integers(values):
-        return pl.Int64
-    if types and types <= {int, float}:
-        return pl.Float64
-    return {str: pl.String, date: pl.Date}.get(types.pop()) if len(types) == 1 else None if types else empty_type
 
 
 def _are_integers(values: Sequence[Any]) -> bool:

@@ -78,7 +78,14 @@ def list_file_keys(rows: list[Row]) -> list[tuple[Any, ...]]:
     """Return what the rows of a file are about, with their values, in any order of rows."""
     head = ("kpi", "mode", "scope", "granularity", "outer_id", "_id", "bucket")
     names = (*head, "field", "item", "subitem", "compared_to", "value", "share", "compared_value", "change")
-    return sorted((tuple(map(row.get, names)) for row in rows), key=repr_row)
+    keys = [
+        (
+            *map(row.get, names),
+            row.get("compared_from") if row["mode"] == "histogram" or row["bucket"] == "all" else None,
+        )
+        for row in rows
+    ]
+    return sorted(keys, key=repr_row)
 
 
 def list_answer_keys(answer: AnalyticsAnswer) -> list[tuple[Any, ...]]:
@@ -96,6 +103,7 @@ def list_answer_keys(answer: AnalyticsAnswer) -> list[tuple[Any, ...]]:
             ),
             *(row.part.field, row.part.item, row.part.subitem, row.compared_to),
             *(row.part.value, row.share, row.compared_value, row.change),
+            row.compared_from.date() if isinstance(row.compared_from, datetime) else row.compared_from,
         )
         for row in list_rows(answer.results, answer.meta)
     ]
@@ -151,6 +159,9 @@ async def test_every_kpi_has_the_numbers_of_files(
         (Module.PERFORMANCE, ["sales", "visits"], {"by": "day", "scopes": ["sites", "channels"], "overall": True}),
         (Module.PERFORMANCE, "sales", {"scopes": {"sites": {"limit": 2, "share": True, "others": True}}}),
         (Module.PERFORMANCE, "basketDistribution", {"by": "month", "compare": "previous-period"}),
+        (Module.PRESENCE, "sessions", {"by": "hour", "start": "2024-03-31", "compare": "previous-period"}),
+        (Module.PRESENCE, "sessions", {"by": "hour", "mode": "aggregation", "compare": "previous-year"}),
+        (Module.PRESENCE, "sessions", {"by": "quarter", "compare": ["previous-year", "previous-quarter"]}),
         (Module.PRESENCE, "sessions", {"by": "hour", "until": "2024-03-17", "start": "2024-03-16"}),
         (Module.PRESENCE, ["sessions"], {"by": "hourOfWeek", "mode": "aggregation", "scopes": ["sites"]}),
         (Module.PRESENCE, "timespent", {"by": "week", "scopes": ["sites"], "fill": True}),

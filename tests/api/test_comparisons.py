@@ -623,3 +623,13 @@ async def test_filters_on_days_keep_the_days_of_each_period(alpha: World, filter
     (then,) = await read(alpha, body, **{"from": SPRING[0].isoformat(), "to": SPRING[1].isoformat()})
     assert (result["data"], result["comparisons"][0]["data"]) == (own["data"], then["data"])
     assert then["data"]["all"] > 0
+
+
+async def test_buckets_of_the_other_period_have_their_days(alpha: World) -> None:
+    question = Question(*AUTUMN, granularity="week")
+    compare = {"to": ["previousYearSameWeekday", given(SPRING)]}
+    answer = await ask_compared(alpha, Module.PRESENCE, ("sessions",), question, compare, meta="true")
+    assert answer["meta"]["comparedBuckets"] == [
+        {"week": ["2023-10-23", "2023-10-30"]},
+        {"week": ["2024-03-25", "2024-04-01"]},
+    ]

@@ -113,6 +113,23 @@ def test_compared_values_have_columns_of_their_own() -> None:
     assert answer.to_polars("long")["compared_value"].to_list() == [2, 7]
 
 
+def test_compared_days_are_in_the_long_layout() -> None:
+    leaves = {"all": 4, "temporals": {"0": 1, "1": 3}}
+    comparison = {"to": "previousYear", "from": "2023-03-30", "until": "2023-04-01", "data": leaves, "change": leaves}
+    meta = META | {"comparedBuckets": [{"day": ["2023-03-30", "2023-03-31"]}]}
+    answer = AnalyticsAnswer([build_element("visits", leaves, comparisons=[comparison])], meta)
+    table, frame = answer.to_polars("long"), answer.to_pandas("long")
+    assert table["compared_from"].to_list() == [date(2023, 3, 30), date(2023, 3, 31)]
+    assert str(frame["compared_from"].dtype) == "datetime64[us]"
+    assert answer.to_polars("long", totals=True)["compared_from"].to_list() == [date(2023, 3, 30)]
+    hours = build_element("visits", leaves, comparisons=[comparison], granularity="hour")
+    table = AnalyticsAnswer([hours], META).to_polars("long")
+    assert [str(instant) for instant in table["compared_from"]] == [
+        "2023-03-30 00:00:00+02:00",
+        "2023-03-30 01:00:00+02:00",
+    ]
+
+
 def test_distribution_has_a_line_for_each_band() -> None:
     leaf = {
         "unit": "s",

@@ -155,6 +155,11 @@ class Meta(BaseModel):
         description="With `compare`: which change each KPI has, `relative` or `difference`; of objects that of each "
         "field, by its dotted name.",
     )
+    comparedBuckets: list[dict[str, list[str]]] | None = Field(  # noqa: N815
+        None,
+        description="With `compare`: the first days of the buckets of the other periods, by granularity, in the order "
+        "of `comparisons`.",
+    )
     likeForLike: list[SiteLeftOut] | None = Field(  # noqa: N815
         None, description="With `likeForLike`: the sites that are left out, and why."
     )
