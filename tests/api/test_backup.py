@@ -1,0 +1,40 @@
+"""Route of the backup: who gets one, and when."""
+
+import io
+import zipfile
+
+import httpx
+import pytest
+
+from tests.api.server import Server
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_backup_is_a_complete_archive(platform: httpx.AsyncClient) -> None:
+    """Send an archive that ends with its manifest, and let nobody store it on the way."""
+    response = await platform.post("/admin/backup")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/zip"
+    assert response.headers["Cache-Control"] == "no-store"
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist()[-1] == "manifest.json"
+
+
+async def test_second_backup_at_the_same_time_is_refused(server: Server, platform: httpx.AsyncClient) -> None:
+    """Answer 429 with a time to wait while another backup is being sent, and a backup afterwards."""
+    async with server.app.state.backup_slot.lock:
+        refused = await platform.post("/admin/backup")
+    assert refused.status_code == 429
+    assert refused.json()["code"] == "too_many_requests"
+    assert int(refused.headers["Retry-After"]) > 0
+    assert (await platform.post("/admin/backup")).status_code == 200
+
+
+async def test_backup_needs_a_platform_administrator(
+    nobody: httpx.AsyncClient, reader: httpx.AsyncClient, admin: httpx.AsyncClient
+) -> None:
+    """Refuse a backup without a token, and to users of an application, also its administrators."""
+    statuses = [(await client.post("/admin/backup")).status_code for client in (nobody, reader, admin)]
+    assert statuses == [401, 403, 403]
