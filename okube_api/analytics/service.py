@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any
 from okube_api.analytics.admission import Admission, estimate_cost, is_for_thread
 from okube_api.analytics.answer import collect_area_codes
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
-from okube_api.analytics.answered_question import AnsweredQuestion, describe_changes, list_compared_buckets
+from okube_api.analytics.answered_question import AnsweredQuestion, describe_changes
 from okube_api.analytics.comparisons import RequestedComparison, list_compared_periods, read_comparisons
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.empty_answers import HasPings, explain_empty_params
@@ -154,13 +154,12 @@ class Analytics:
         documents_revision: the revision of the documents (`AnswerCache.revision`) before any of them was read; without
         it or without a key, and with options that differ at each call (`meta`, `explain`), the answer is neither cached
         nor shared.
-        background: how to answer a question for which no client waits, when no other large question waits.
+        background: how to answer a question for which no client waits, within `admit_in_background`.
         Raise Impossible, UnknownReference, TooMuchToRead and TooManyValues, and ServiceUnavailable when it takes too
         long, or when too many questions wait.
         """
         if background is not None:
-            async with self._admission.admit_in_background():
-                return await self._compute(query, scope, options, background=background)
+            return await self._compute(query, scope, options, background=background)
         is_first = key is None or documents_revision is None or options.meta or options.explain
         if is_first:
             return await self._compute(query, scope, options)
@@ -179,6 +178,10 @@ class Analytics:
         if rendered.content.file is not None and not is_first:  # a file is for one response, which closes it
             return await self._compute(query, scope, options)
         return rendered
+
+    def admit_in_background(self) -> AbstractAsyncContextManager[None]:
+        """Wait until no large question waits, and hold the place of a question in the background."""
+        return self._admission.admit_in_background()
 
     async def check(self, query: Query, scope: QuestionScope, options: AnswerOptions) -> None:
         """Raise Impossible, UnknownReference or TooManyValues if `answer` would without reading any rows."""
@@ -409,7 +412,7 @@ class Analytics:
             "uplift": options.uplift,
             "rows": sum(engine_answer.fetched.rows for each in answered for engine_answer in each.answers),
             "ms": round((time.monotonic() - started_s) * 1000),
-            **_describe_comparisons(answered),
+            **({"change": describe_changes(answered)} if answered[0].comparisons else {}),
             "buckets": _list_bucket_days(each.question for each in answered),
             "cut": _list_cut_buckets(each.question for each in answered),
             "notes": [
@@ -417,13 +420,6 @@ class Analytics:
                 for note in dict.fromkeys(note for each in answered for note in each.answer.notes)
             ],
         }
-
-
-def _describe_comparisons(answered: Sequence[AnsweredQuestion]) -> Json:
-    """Return the part of `meta` about comparisons."""
-    if not answered[0].comparisons:
-        return {}
-    return {"change": describe_changes(answered), "comparedBuckets": list_compared_buckets(answered)}
 
 
 def _describe_rules(query: Query, scope: QuestionScope, closed: Iterable[ClosedSite]) -> Json:

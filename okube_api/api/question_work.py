@@ -1,6 +1,7 @@
 """Answers the questions of jobs: from the stored request to the bytes and headers of the answer."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import orjson
@@ -67,6 +68,10 @@ class QuestionWork:
     ) -> None:
         self._analytics, self._applications, self._sites, self._studies = analytics, applications, sites, studies
         self._timeout_s = timeout_s
+
+    def admit(self) -> AbstractAsyncContextManager[None]:
+        """Wait until no other large question waits, and hold the place of questions in the background."""
+        return self._analytics.admit_in_background()
 
     async def execute(self, job: Json, question: Json, report: Callable[[float], None]) -> JobResult:
         """Return the answer that the request would have got; report the share that is done."""

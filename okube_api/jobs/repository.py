@@ -1,20 +1,24 @@
-"""Stores jobs and the questions that they answer, and decides which process works on a job.
+"""Stores jobs and the questions that they answer, and lets only one process work on a job.
 
 A process that works on a job holds a lease on it, which it renews.  When the process dies the lease expires, and any
 process begins the job again, unless `MOST_CRASHES` processes have died: a question that ends its process must not do so
 forever.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from okube_api.clock import stamp
+from okube_api.clock import Clock, stamp
 from okube_api.errors import NotFound, TooManyRequests
+from okube_api.jobs.leases import ENDED
 from okube_api.kit.ids import is_id
 from okube_api.kit.repository import Repository
 from okube_api.store.conditions import Between, Condition, Missing, OneOf, equal
+from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
 
@@ -38,21 +42,20 @@ JOBS = Collection(
         "application": ColumnType.TEXT,
         "owner": ColumnType.TEXT,  # the id of the user
         "state": ColumnType.TEXT,
-        "runner": ColumnType.TEXT,  # the process that works on it
-        "leaseUntil": ColumnType.TEXT,
         "attempts": ColumnType.INTEGER,  # how often a process began it
         "size": ColumnType.INTEGER,  # of the result, in bytes
         "expiresAt": ColumnType.TEXT,  # absent until it has ended
     },
 )
-JOB_QUESTIONS = Collection("job_questions", fields={"application": ColumnType.TEXT})
+JOB_QUESTIONS = Collection("job_questions", fields={"application": ColumnType.TEXT, "createdAt": ColumnType.TEXT})
 """The question of each unfinished job, under the `_id` of the job."""
 
 KEPT_FOR = timedelta(hours=24)
 """How long a job and its result are kept after its end."""
-LEASE_LIFETIME = timedelta(seconds=8)
 MOST_CRASHES = 3
 _RETRY_AFTER_S = 60  # in the answer to a user who has too many jobs
+_LONGEST_CREATION = timedelta(hours=1)
+"""After this time a question without a job belongs to a process that died between its two writes."""
 
 
 class JobRepository(Repository):
@@ -60,6 +63,10 @@ class JobRepository(Repository):
 
     collection = JOBS
     kind = "job"
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        super().__init__(store, clock)
+        self._creating = asyncio.Lock()  # so that requests at the same time do not exceed the number of jobs together
 
     async def get(self, application: str, id_or_key: str) -> Json:
         """Return the job of an application with this id.  Raise NotFound."""
@@ -82,19 +89,21 @@ class JobRepository(Repository):
         """
         if (created := await self.find_created()) is not None:
             return created
-        where = match_visible(application, owner, is_admin=False) & match_current(self.clock())
-        if await self.store.count(JOBS, where) >= most_jobs:
-            raise TooManyRequests(
-                f"You have {most_jobs:,} jobs in this application, the most that are allowed. Delete some, or wait "
-                "until they expire.",
-                _RETRY_AFTER_S,
-            )
-        head = {"owner": owner, "state": JobState.QUEUED, "progress": 0.0, "attempts": 0, "crashes": 0, "size": 0}
-        job = self.build_document(application, {**head, **fields})
-        # The question first: a job without one could not be answered.  An earlier attempt may have stored it.
-        await self.store.delete(JOB_QUESTIONS, equal("_id", job["_id"]))
-        await self.store.insert(JOB_QUESTIONS, [{**question, "_id": job["_id"], "application": application}])
-        await self.store.insert(JOBS, [job])
+        async with self._creating:
+            where = match_visible(application, owner, is_admin=False) & match_current(self.clock())
+            if await self.store.count(JOBS, where) >= most_jobs:
+                raise TooManyRequests(
+                    f"You have {most_jobs:,} jobs in this application, the most that are allowed. Delete some, or wait "
+                    "until they expire.",
+                    _RETRY_AFTER_S,
+                )
+            head = {"owner": owner, "state": JobState.QUEUED, "progress": 0.0, "attempts": 0, "crashes": 0, "size": 0}
+            job = self.build_document(application, {**head, **fields})
+            # The question first: a job without one could not be answered.  An earlier attempt may have stored it.
+            await self.store.delete(JOB_QUESTIONS, equal("_id", job["_id"]))
+            stored = {**question, "_id": job["_id"], "application": application, "createdAt": job["createdAt"]}
+            await self.store.insert(JOB_QUESTIONS, [stored])
+            await self.store.insert(JOBS, [job])
         return job
 
     async def get_question(self, job: Json) -> Json:
@@ -106,33 +115,39 @@ class JobRepository(Repository):
 
     # -- running
 
-    async def claim_next(self, runner: str, last_owner: str | None) -> Json | None:
-        """Return the job that a process is to run next, which is claimed for it; None when there is none.
+    async def find_running(self) -> list[Json]:
+        """Return the running jobs of all processes."""
+        return await self.store.find(JOBS, equal("state", JobState.RUNNING))
 
-        It is the oldest one, but of the other users first if there are any besides `last_owner`, so that many jobs of
-        one user do not delay those of others.
+    async def claim(
+        self, runner: str, abandoned: Sequence[Json] = (), served: AbstractSet[str] = frozenset()
+    ) -> Json | None:
+        """Claim the oldest job that waits for a process, and return it; return None when there is none.
+
+        abandoned: running jobs whose processes have died.  served: owners whose jobs are not considered.
         """
-        now = self.clock()
-        jobs = await self.store.find(JOBS, OneOf("state", UNFINISHED))
-        waiting = [job for job in jobs if job["state"] == JobState.QUEUED or job.get("leaseUntil", "") <= stamp(now)]
-        for job in sorted(waiting, key=lambda job: (job["owner"] == last_owner, job["_id"])):
+        candidates = [job for job in abandoned if job["owner"] not in served]
+        where = equal("state", JobState.QUEUED) & ~OneOf("owner", tuple(served))
+        while jobs := [*candidates, *await self.store.find(JOBS, where, limit=1)]:
+            job = min(jobs, key=lambda job: str(job["_id"]))
+            now = stamp(self.clock())
             fields = {
                 "state": JobState.RUNNING,
                 "runner": runner,
-                "leaseUntil": stamp(now + LEASE_LIFETIME),
+                "renewedAt": now,
                 "attempts": job["attempts"] + 1,
                 "crashes": job["crashes"] + (job["state"] == JobState.RUNNING),
-                "startedAt": stamp(now),
+                "startedAt": now,
                 "progress": 0.0,
             }
             if await self.store.update(JOBS, _match_unchanged(job), fields):
                 return job | fields
+            candidates = [candidate for candidate in candidates if candidate is not job]
         return None
 
     async def renew(self, job: Json, progress: float) -> bool:
         """Renew the lease of a running job and store its progress; return False when it was cancelled or taken over."""
-        lease = stamp(self.clock() + LEASE_LIFETIME)
-        return await self._update_running(job, {"leaseUntil": lease, "progress": progress})
+        return await self._update_running(job, {"renewedAt": stamp(self.clock()), "progress": progress})
 
     async def finish(self, job: Json, state: JobState, fields: Mapping[str, Any]) -> bool:
         """End a running job; return False when it was cancelled or taken over."""
@@ -142,12 +157,17 @@ class JobRepository(Repository):
         return is_finished
 
     async def release(self, job: Json) -> None:
-        """Give a running job back to the queue, because the process stops."""
+        """Give a running job back to the queue, because the process cannot go on with it."""
         await self._update_running(job, {"state": JobState.QUEUED, "progress": 0.0})
+
+    async def is_done(self, job: Json) -> bool:
+        """Return whether this attempt at a job has ended it with a result."""
+        where = equal("_id", job["_id"]) & equal("attempts", job["attempts"]) & equal("state", JobState.DONE)
+        return await self.store.count(JOBS, where) > 0
 
     async def expire_leases(self) -> None:
         """End the leases of all running jobs, which belong to a process that has died."""
-        await self.store.update(JOBS, equal("state", JobState.RUNNING), {"leaseUntil": ""})
+        await self.store.update(JOBS, equal("state", JobState.RUNNING), {"renewedAt": ENDED})
 
     async def cancel(self, job: Json) -> bool:
         """Cancel an unfinished job; return False when it has ended already."""
@@ -164,8 +184,19 @@ class JobRepository(Repository):
         return sum(job.get("size", 0) for job in jobs)
 
     async def delete_expired(self) -> None:
-        """Delete the jobs that have expired."""
-        await self.store.delete(JOBS, Between("expiresAt", None, stamp(self.clock())))
+        """Delete the jobs that have expired, and the questions that have no job or whose job has ended.
+
+        A process that dies between two writes leaves such questions.
+        """
+        now = self.clock()
+        await self.store.delete(JOBS, Between("expiresAt", None, stamp(now)))
+        old = Between("createdAt", None, stamp(now - _LONGEST_CREATION))
+        questions = await self.store.find(JOB_QUESTIONS, old, fields=("application",))
+        jobs = await self.store.find(JOBS, OneOf("state", UNFINISHED), fields=("state",)) if questions else []
+        unfinished = {job["_id"] for job in jobs}
+        for question in questions:
+            if question["_id"] not in unfinished:
+                await self.store.delete(JOB_QUESTIONS, equal("_id", question["_id"]))
 
     def _build_end(self) -> Json:
         now = self.clock()

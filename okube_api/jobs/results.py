@@ -4,6 +4,7 @@ import base64
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import IO
 
 from okube_api.clock import Clock, stamp
@@ -30,6 +31,8 @@ JOB_RESULTS = Collection(
 
 _PART_BYTES = 2**20
 _COMPRESSION = 1  # the fastest: JSON and CSV become a fifth already
+_LONGER = timedelta(hours=1)
+"""How long a part is kept in addition: the job ends, and so expires, later than the part is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,7 @@ class JobResults:
                 "attempt": job["attempts"],
                 "position": position,
                 "content": await run_in_thread(pack),
-                # An hour more than the job, which ends later than this.
-                "expiresAt": stamp(now + KEPT_FOR * 25 / 24),
+                "expiresAt": stamp(now + KEPT_FOR + _LONGER),
             }
             await self._store.insert(JOB_RESULTS, [part])
 
@@ -91,6 +93,10 @@ class JobResults:
     async def delete_attempt(self, job: Json) -> None:
         """Delete the result of an attempt at a job."""
         await self._store.delete(JOB_RESULTS, equal("job", job["_id"]) & equal("attempt", job["attempts"]))
+
+    async def delete_earlier_attempts(self, job: Json) -> None:
+        """Delete what earlier attempts at a job have stored before their processes died."""
+        await self._store.delete(JOB_RESULTS, equal("job", job["_id"]) & Between("attempt", None, job["attempts"] - 1))
 
     async def delete(self, job: Json) -> None:
         """Delete the results of all attempts at a job."""

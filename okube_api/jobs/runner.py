@@ -3,13 +3,14 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Protocol
 
 import anyio
 import structlog
 
 from okube_api.errors import ResultsTooLarge, ServiceUnavailable
+from okube_api.jobs.leases import LeaseWatch
 from okube_api.jobs.repository import MOST_CRASHES, JobRepository, JobState
 from okube_api.jobs.results import JobResult, JobResults
 from okube_api.store.errors import StoreError, Unavailable
@@ -24,6 +25,9 @@ log = structlog.stdlib.get_logger("okube.jobs")
 class JobWork(Protocol):
     """What jobs do."""
 
+    def admit(self) -> AbstractAsyncContextManager[None]:
+        """Wait until the process has time for a job, and hold its place for the duration of the context."""
+
     async def execute(self, job: Json, question: Json, report: Callable[[float], None]) -> JobResult:
         """Return the answer of a job; report the share that is done, from 0 to 1."""
 
@@ -32,14 +36,25 @@ class JobWork(Protocol):
 
 
 class JobRunner:
-    """Runs the jobs of the store, one at a time.
+    """Runs the jobs of the store, one at a time; users take turns.
 
     most_bytes: of the results of an application together.
     """
 
-    def __init__(self, jobs: JobRepository, results: JobResults, work: JobWork, *, most_bytes: int) -> None:
+    def __init__(
+        self,
+        jobs: JobRepository,
+        results: JobResults,
+        work: JobWork,
+        *,
+        most_bytes: int,
+        leases: LeaseWatch | None = None,
+    ) -> None:
         self._jobs, self._results, self._work, self._most_bytes = jobs, results, work, most_bytes
+        self._leases = leases or LeaseWatch()
         self._name = secrets.token_hex(12)
+        self._served: set[str] = set()  # the owners of jobs who have had their turn in this round
+        self._interrupted: Json | None = None  # the job that the database has interrupted
         self._queued = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._running: tuple[str, asyncio.Task[None]] | None = None  # the id of the job, and its work
@@ -82,20 +97,41 @@ class JobRunner:
     async def _run(self, starting: "asyncio.Task[None] | None") -> None:
         if starting is not None:
             await asyncio.wait((starting,))
-        last_owner: str | None = None
         while True:
             self._queued.clear()
             try:
-                while (job := await self._jobs.claim_next(self._name, last_owner)) is not None:
-                    last_owner = job["owner"]
-                    await self._run_job(job)
+                while await self._run_next_job():
+                    pass
             except Unavailable:
                 log.warning("jobs.interrupted", error="the database does not answer")
+                self._leases.restart()
             except Exception as error:  # whatever it is, it must not end the loop for other jobs
                 log.error("jobs.interrupted", error=repr(error))
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_S):
                     await self._queued.wait()
+
+    async def _run_next_job(self) -> bool:
+        """Run the next job until it ends; return False when there is none."""
+        if self._interrupted is not None:  # not by its process, so that it does not count as a crash
+            await self._give_back(self._interrupted)
+            self._interrupted = None
+        async with self._work.admit():  # before a job is claimed, which another process may have time for
+            job = await self._claim_next()
+            if job is not None:
+                await self._run_job(job)
+        return job is not None
+
+    async def _claim_next(self) -> Json | None:
+        """Claim the oldest job of the users who have not had their turn, or begin a new round."""
+        abandoned = self._leases.find_expired(await self._jobs.find_running())
+        job = await self._jobs.claim(self._name, abandoned, self._served)
+        if job is None and self._served:
+            self._served.clear()
+            job = await self._jobs.claim(self._name, abandoned)
+        if job is not None:
+            self._served.add(job["owner"])
+        return job
 
     async def _run_job(self, job: Json) -> None:
         """Run a job until it ends, is cancelled or the process stops."""
@@ -107,25 +143,38 @@ class JobRunner:
                 with suppress(StoreError):  # the lease may expire meanwhile; the end of the work finds out
                     if not await self._jobs.renew(job, self._progress):
                         work.cancel()
-            if work.cancelled():
-                log.info("jobs.cancelled", job=job["_id"])
-                await self._results.delete_attempt(job)
-            else:
-                work.result()
-        except asyncio.CancelledError:  # the process stops
+        except BaseException:  # the process stops, or there is a bug: the work must not go on by itself
             work.cancel()
             with anyio.CancelScope(shield=True), suppress(StoreError):
                 await asyncio.gather(work, return_exceptions=True)
-                await self._results.delete_attempt(job)
-                await self._jobs.release(job)
+                await self._give_back(job)
             raise
         finally:
             self._running = None
+        if work.cancelled():
+            log.info("jobs.cancelled", job=job["_id"])
+            await self._discard_result(job)
+            return
+        try:
+            work.result()
+        except Unavailable:
+            self._interrupted = job
+            raise
+
+    async def _give_back(self, job: Json) -> None:
+        """Give a job that has not ended back to the queue."""
+        await self._jobs.release(job)
+        await self._discard_result(job)
+
+    async def _discard_result(self, job: Json) -> None:
+        """Delete what an attempt at a job has stored, unless it ended the job just before it was cancelled."""
+        if not await self._jobs.is_done(job):
+            await self._results.delete_attempt(job)
 
     async def _finish(self, job: Json) -> None:
         """Answer the question of a job, store the result and end the job.
 
-        When the database does not answer, leave the job as it is: it is run again when its lease has expired.
+        When the database does not answer, leave the job as it is, to be given back when it does.
         """
         try:
             if job["crashes"] >= MOST_CRASHES:
@@ -133,6 +182,8 @@ class JobRunner:
                     f"The server stopped {MOST_CRASHES} times while it worked on the job, which may need too much "
                     "memory. Ask for a shorter period, or for fewer params and scopes."
                 )
+            if job["attempts"] > 1:
+                await self._results.delete_earlier_attempts(job)
             answer = await self._work.execute(job, await self._jobs.get_question(job), self._report)
             try:
                 await self._store_result(job, answer)

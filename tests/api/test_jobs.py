@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,10 +13,9 @@ from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
 from okube_api.errors import ServiceUnavailable
 from okube_api.jobs import results, runner
-from okube_api.jobs.repository import JOB_QUESTIONS, JOBS, LEASE_LIFETIME, MOST_CRASHES, JobState
+from okube_api.jobs.repository import JOB_QUESTIONS, JOBS
 from okube_api.jobs.results import JOB_RESULTS
 from okube_api.store.conditions import equal
-from okube_api.store.errors import Unavailable
 
 from tests.api.analytics import PATH_SUFFIXES, World
 from tests.api.server import Json, Server, Tenant, share_store
@@ -396,15 +394,6 @@ async def test_direct_questions_do_not_wait_for_jobs(server: Server, tenant: Ten
         paused.may_continue.set()
 
 
-async def test_jobs_of_one_user_do_not_delay_those_of_others(tenant: Tenant, paused: PausedQuestions) -> None:
-    own_jobs = [await queue(tenant.reader, build_url(tenant)) for _ in range(3)]
-    await paused.wait_for(started=1)
-    other = await queue(tenant.editor, build_url(tenant))
-    paused.may_continue.set()
-    ended = [await wait_until(tenant.admin, job, "done") for job in (*own_jobs, other)]
-    assert ended[3]["startedAt"] <= ended[1]["startedAt"] <= ended[2]["startedAt"]
-
-
 # -- tenancy -----------------------------------------------------------------------------------------------------------
 
 
@@ -564,19 +553,12 @@ async def test_a_job_has_a_deadline_of_its_own(server: Server, alpha: World) -> 
 # -- processes that stop and die ---------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def second_process(server: Server) -> AsyncIterator[Server]:
-    """Run another application over the same store."""
-    async with share_store(server) as second:
-        yield second
-
-
 async def test_a_job_goes_on_elsewhere_when_a_process_stops(
     server: Server, tenant: Tenant, paused: PausedQuestions
 ) -> None:
     await server.services.job_runner.close()
     try:
-        async with second_process(server):
+        async with share_store(server):
             job = await queue(tenant.reader, build_url(tenant))
             await paused.wait_for(started=1)
         await paused.wait_for(cancelled=1)
@@ -586,83 +568,3 @@ async def test_a_job_goes_on_elsewhere_when_a_process_stops(
     await paused.wait_for(started=2)
     paused.may_continue.set()
     await wait_until(tenant.reader, job, "done")
-
-
-async def test_a_job_of_a_dead_process_is_run_again(server: Server, tenant: Tenant, paused: PausedQuestions) -> None:
-    paused.may_continue.set()
-    await server.services.job_runner.close()
-    try:
-        job = await queue(tenant.reader, build_url(tenant))
-        jobs = server.services.jobs
-        claimed = await jobs.claim_next("another process", None)
-        assert claimed is not None
-        assert claimed["_id"] == job["_id"]
-        assert await jobs.claim_next("a third process", None) is None
-        server.clock.ahead = LEASE_LIFETIME + timedelta(seconds=1)
-    finally:
-        server.services.job_runner.start()
-    await wait_until(tenant.reader, job, "done")
-    assert not await jobs.renew(claimed, 0.5)
-    assert not await jobs.finish(claimed, JobState.FAILED, {"error": {}})
-    assert (await read(tenant.reader, job))["state"] == "done"
-
-
-async def test_a_job_that_ends_its_processes_fails(server: Server, tenant: Tenant, paused: PausedQuestions) -> None:
-    await server.services.job_runner.close()
-    try:
-        job = await queue(tenant.reader, build_url(tenant))
-        for crashes in range(MOST_CRASHES):
-            claimed = await server.services.jobs.claim_next("a process that dies", None)
-            assert claimed is not None
-            assert claimed["crashes"] == crashes
-            server.clock.ahead += LEASE_LIFETIME + timedelta(seconds=1)
-    finally:
-        server.services.job_runner.start()
-    failed = await wait_until(tenant.reader, job, "failed")
-    assert "3 times" in failed["error"]["detail"]
-    assert paused.started == 0
-
-
-async def test_a_job_waits_for_the_database(server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    original, failures = Analytics._compute, 0
-    monkeypatch.setattr(runner, "_POLL_S", 0.05)
-
-    async def compute(*args: Any, **options: Any) -> Any:
-        nonlocal failures
-        if failures == 0:
-            failures += 1
-            raise Unavailable("the database does not answer")
-        return await original(*args, **options)
-
-    monkeypatch.setattr(Analytics, "_compute", compute)
-    job = await queue(tenant.reader, build_url(tenant))
-
-    async def has_failed() -> bool:
-        return failures > 0
-
-    await poll(has_failed)
-    server.clock.ahead = LEASE_LIFETIME + timedelta(seconds=1)
-    await wait_until(tenant.reader, job, "done")
-
-
-async def test_two_processes_run_a_job_once(server: Server, tenant: Tenant, paused: PausedQuestions) -> None:
-    paused.may_continue.set()
-    async with second_process(server) as second:
-        client = second.client_of(tenant.users[Role.READER])
-        jobs = [await queue(each, build_url(tenant)) for each in (client, tenant.reader) for _ in range(4)]
-        for job in jobs:
-            await wait_until(tenant.reader, job, "done")
-    assert paused.started == len(jobs)
-
-
-async def test_a_job_of_another_process_is_cancelled(server: Server, tenant: Tenant, paused: PausedQuestions) -> None:
-    await server.services.job_runner.close()
-    try:
-        async with second_process(server):
-            job = await queue(tenant.reader, build_url(tenant))
-            await paused.wait_for(started=1)
-            assert (await tenant.reader.delete(f"/jobs/{job['_id']}")).status_code == 204
-            await paused.wait_for(cancelled=1)
-    finally:
-        server.services.job_runner.start()
-    assert (await read(tenant.reader, job))["state"] == "cancelled"

@@ -1,0 +1,1 @@
+"""Tests of the jobs without the API and without questions."""
