@@ -13,7 +13,7 @@ from typing import Any
 from okube_api.analytics.admission import Admission, estimate_cost, is_for_thread
 from okube_api.analytics.answer import collect_area_codes
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
-from okube_api.analytics.answered_question import AnsweredQuestion, describe_changes
+from okube_api.analytics.answered_question import AnsweredQuestion, describe_changes, list_compared_buckets
 from okube_api.analytics.comparisons import RequestedComparison, list_compared_periods, read_comparisons
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.empty_answers import HasPings, explain_empty_params
@@ -412,7 +412,7 @@ class Analytics:
             "uplift": options.uplift,
             "rows": sum(engine_answer.fetched.rows for each in answered for engine_answer in each.answers),
             "ms": round((time.monotonic() - started_s) * 1000),
-            **({"change": describe_changes(answered)} if answered[0].comparisons else {}),
+            **_describe_comparisons(answered),
             "buckets": _list_bucket_days(each.question for each in answered),
             "cut": _list_cut_buckets(each.question for each in answered),
             "notes": [
@@ -420,6 +420,13 @@ class Analytics:
                 for note in dict.fromkeys(note for each in answered for note in each.answer.notes)
             ],
         }
+
+
+def _describe_comparisons(answered: Sequence[AnsweredQuestion]) -> Json:
+    """Return the part of `meta` about comparisons."""
+    if not answered[0].comparisons:
+        return {}
+    return {"change": describe_changes(answered), "comparedBuckets": list_compared_buckets(answered)}
 
 
 def _describe_rules(query: Query, scope: QuestionScope, closed: Iterable[ClosedSite]) -> Json:
