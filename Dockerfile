@@ -1,5 +1,5 @@
 # Built with `buildah bud` from a root of debian:trixie that debootstrap made, and run as described in docs/install.md.
-# Sizes and their computation: docs/install.md. Built on amd64; nothing in it is for one architecture.
+# Size: docs/decisions/0030-image-size.md. Built on amd64; nothing in it is for one architecture.
 FROM debian:trixie-slim AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # hadolint ignore=DL3008

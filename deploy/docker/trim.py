@@ -1,17 +1,21 @@
 """Remove what the server never reads from an installed environment: `python trim.py ENVIRONMENT`.
 
-Tests, headers, sources of compiled modules, build tools, file systems and protocols of Arrow that are not used, and
-symbols of shared libraries.  `smoke.py` then tells whether something is missing.
+Tests, headers, sources of compiled modules, build tools, parts of packages that are not used, such as the protocols of
+Arrow and the fonts of Pillow, and symbols of shared libraries.  `smoke.py` then tells whether something is missing.
 """
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 _BUILD_TOOLS = ["editables", "hatchling", "pathspec", "pip", "pluggy", "tomlkit", "trove-classifiers"]
+_UVICORN_EXTRAS = ["pyyaml", "watchfiles", "websockets"]  # of options that the server does not set
 _SOURCES = {".pyx", ".pxi", ".pxd", ".pyi", ".h", ".hpp", ".c", ".cc", ".cpp"}
 _FOLDERS = [
+    "include",
+    "lib64",
     "numpy/f2py",
     "pandas/tests",
     "pyarrow/include",
@@ -30,7 +34,11 @@ _FILES = [
     "pyarrow/_orc.*.so",
     "pyarrow/_pyarrow_cpp_tests.*.so",
     "PIL/_avif.*.so",
+    "PIL/_imagingft.*.so",
+    "numpy/_core/_multiarray_tests.*.so",
+    "numpy/_core/_simd.*.so",
 ]
+_NEEDED = re.compile(r"\(NEEDED\).*\[(.+)\]")
 
 
 def main(environment: Path) -> None:
@@ -38,7 +46,7 @@ def main(environment: Path) -> None:
     packages = next((environment / "lib").glob("python3*/site-packages"))
     before = _measure_mb(environment)
     python = environment / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", *_BUILD_TOOLS], check=True)
+    subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", *_UVICORN_EXTRAS, *_BUILD_TOOLS], check=True)
     for folder in [*(packages / name for name in _FOLDERS), *packages.glob("numpy/**/tests")]:
         shutil.rmtree(folder, ignore_errors=True)
     for pattern in _FILES:
@@ -48,6 +56,7 @@ def main(environment: Path) -> None:
         if file.suffix in _SOURCES and file.is_file():
             file.unlink()
     _remove_copies(packages / "pyarrow")
+    _remove_unneeded_libraries(packages)
     _strip(packages)
     print(f"{environment}: {before} MB before, {_measure_mb(environment)} MB after")
 
@@ -57,6 +66,17 @@ def _remove_copies(folder: Path) -> None:
     for library in folder.glob("libarrow_python.so*"):
         if library.name.count(".") != 2:  # linked is libarrow_python.so.2600
             library.unlink()
+
+
+def _remove_unneeded_libraries(packages: Path) -> None:
+    """Remove the libraries in `*.libs` that no module needs, directly or by other libraries."""
+    libraries = {library.name: library for library in packages.glob("*.libs/*.so*")}
+    unread = [file for file in packages.rglob("*.so*") if file.name not in libraries]
+    while unread:
+        header = subprocess.run(["readelf", "--dynamic", "--wide", *unread], capture_output=True, text=True, check=True)
+        unread = [libraries.pop(name) for name in set(_NEEDED.findall(header.stdout)) if name in libraries]
+    for library in libraries.values():
+        library.unlink()
 
 
 def _strip(packages: Path) -> None:
