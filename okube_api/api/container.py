@@ -108,7 +108,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         has_pings=has_pings,
     )
     jobs, job_results = JobRepository(store, clock), JobResults(store, clock)
-    work = QuestionWork(analytics, applications, sites, studies, timeout_s=settings.job_timeout_s)
+    work = QuestionWork(analytics, applications, sites, studies, sessions.users, timeout_s=settings.job_timeout_s)
     return Services(
         settings=settings,
         store=store,

@@ -17,7 +17,9 @@ from okube_api.analytics.table import Layout
 from okube_api.api.answer_headers import build_cache_headers, build_content_headers
 from okube_api.api.file_format import ChosenFormat
 from okube_api.applications.repository import ApplicationRepository
+from okube_api.auth.repository import Role, User, UserRepository
 from okube_api.catalogue.kpi import Module
+from okube_api.errors import Forbidden, NotFound
 from okube_api.http.problems import build_problem, convert_error
 from okube_api.jobs.results import JobResult
 from okube_api.kit.file_options import FileFormat
@@ -63,11 +65,12 @@ class QuestionWork:
         applications: ApplicationRepository,
         sites: Repository,
         studies: StudyRepository,
+        users: UserRepository,
         *,
         timeout_s: float,
     ) -> None:
         self._analytics, self._applications, self._sites, self._studies = analytics, applications, sites, studies
-        self._timeout_s = timeout_s
+        self._users, self._timeout_s = users, timeout_s
 
     def admit(self) -> AbstractAsyncContextManager[None]:
         """Wait until no other large question waits, and hold the place of questions in the background."""
@@ -75,6 +78,7 @@ class QuestionWork:
 
     async def execute(self, job: Json, question: Json, report: Callable[[float], None]) -> JobResult:
         """Return the answer that the request would have got; report the share that is done."""
+        await self._require_access(job)
         spec = MODULES[Module(question["module"])]
         file_format, media_type = question["accepted"]
         accepted = ChosenFormat(FileFormat(file_format), media_type)
@@ -93,6 +97,20 @@ class QuestionWork:
         if refusal.status == 500:
             log.error("jobs.bug", job=job["_id"], exc_info=error)
         return build_problem(refusal, job["question"]["path"], job["requestId"])
+
+    async def _require_access(self, job: Json) -> None:
+        """Raise Forbidden when the owner of a job may not ask its question any more.
+
+        What a user may do can change while the job is in the queue.
+        """
+        try:
+            user = User.from_document(await self._users.get_by_id(job["owner"]))
+        except NotFound:
+            role = None
+        else:
+            role = None if user.disabled else user.get_role(job["application"])
+        if role is None or not role.includes(Role(job["minimumRole"])):
+            raise Forbidden("The owner of the job may not ask this question any more.")
 
     async def _load_scope(self, application_id: str, question: Json) -> QuestionScope:
         """Return the scope of a question.  Raise NotFound when the study or the site was deleted meanwhile."""
