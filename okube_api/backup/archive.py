@@ -7,8 +7,8 @@ Parquet is; so a member is read in place.  `docs/backup.md` describes the format
 
 import hashlib
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Self
@@ -51,6 +51,7 @@ class _HashedFile:
 class ArchiveWriter:
     """Writes members one after the other; `close` adds the manifest.
 
+    As a context, it leaves the file without an end unless it was closed.
     rows: the documents and rows that were written.
     """
 
@@ -60,8 +61,14 @@ class ArchiveWriter:
         self.members: dict[str, Json] = {}
         self.rows = 0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._archive.fp = None  # else it writes to the file when it is collected, and prints what fails then
+
     async def write_blocks(
-        self, name: str, schema: pa.Schema, blocks: AsyncIterator[pa.Table], on_rows: Callable[[], None]
+        self, name: str, schema: pa.Schema, blocks: AsyncGenerator[pa.Table, None], on_rows: Callable[[], None]
     ) -> None:
         """Write a Parquet file with the blocks as its row groups; `on_rows` is called after each of them."""
         import pyarrow.parquet as pq  # noqa: PLC0415 - only backups need it
@@ -70,18 +77,20 @@ class ArchiveWriter:
             self._open_member(name) as member,
             pq.ParquetWriter(pa.PythonFile(member, "w"), schema, compression="zstd") as writer,
         ):
-            async for block in blocks:
-                if block.num_rows:
-                    await run_in_thread(partial(writer.write_table, block.cast(schema)))
-                    self.rows += block.num_rows
-                    on_rows()
+            async with aclosing(blocks):  # after an error, too: it has a transaction or a lease
+                async for block in blocks:
+                    if block.num_rows:
+                        await run_in_thread(partial(writer.write_table, block.cast(schema)))
+                        self.rows += block.num_rows
+                        on_rows()
 
-    async def write_lines(self, name: str, records: AsyncIterator[Json]) -> None:
+    async def write_lines(self, name: str, records: AsyncGenerator[Json, None]) -> None:
         """Write a member with a line of JSON for each record, which can be sent at once."""
         with self._open_member(name) as member:
-            async for record in records:
-                member.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-                self._file.flush()
+            async with aclosing(records):
+                async for record in records:
+                    member.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+                    self._file.flush()
 
     @contextmanager
     def _open_member(self, name: str) -> Iterator[_HashedFile]:

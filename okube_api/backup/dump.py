@@ -6,7 +6,7 @@ everything else is read without it.  Pinned rows never change.  When resources c
 document, the restored store rebuilds its facts.  `docs/decisions/0029-backups.md` has the reasons.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,18 +87,17 @@ def make_row_schema(table: Table) -> pa.Schema:
 
 async def write_backup(
     source: BackupSource, file: IO[bytes], on_progress: Progress = lambda _name, _rows: None
-) -> Json:
-    """Write a backup to a file, and return its manifest.  Raise StoreError; the file is then useless."""
-    dump = _Dump(source, ArchiveWriter(file), on_progress)
-    async with source.store.open_snapshot() as snapshot:
-        manifest = await dump.write(snapshot)
-    await run_in_thread(lambda: dump.archive.close(manifest))
-    return manifest | {"members": dump.archive.members}
+) -> None:
+    """Write a backup to a file.  Raise StoreError or OSError; the file is then useless."""
+    with ArchiveWriter(file) as archive:
+        async with source.store.open_snapshot() as snapshot:
+            manifest = await _Dump(source, archive, on_progress).write(snapshot)
+        await run_in_thread(partial(archive.close, manifest))
 
 
 class _Dump:
     def __init__(self, source: BackupSource, archive: ArchiveWriter, on_progress: Progress) -> None:
-        self._source, self.archive, self._on_progress = source, archive, on_progress
+        self._source, self._archive, self._on_progress = source, archive, on_progress
         self._leases = ApplicationLeases(source.store, utc_now, is_shared=not source.store.is_exclusive, poll_s=_POLL_S)
         self._applications: list[str] = []
         self._last_batches: dict[str, int] = {}  # the greatest number of a batch, by application
@@ -109,9 +108,9 @@ class _Dump:
         before, created_at = await self._read_revision(), self._source.clock()
         await self._write_documents(snapshot)
         has_same_resources = await self._is_unchanged(before)
-        self._on_progress(FIGURES, self.archive.rows)
+        self._on_progress(FIGURES, self._archive.rows)
         figures = compute_figures(snapshot, self._source.settings, self._source.clock, self._read_freshness)
-        await self.archive.write_lines(FIGURES, figures)
+        await self._archive.write_lines(FIGURES, figures)
         has_figures = await self._is_unchanged(before)
         await self._write_numbers(snapshot)
         for collection in _LARGE:
@@ -172,7 +171,7 @@ class _Dump:
         A batch that is stored as complete has all its rows, so its document is read before the rows are pinned.
         """
 
-        async def read() -> AsyncIterator[pa.Table]:
+        async def read() -> AsyncGenerator[pa.Table, None]:
             for application in self._applications:
                 async with self._keep_publishers_away(application):
                     async for block in self._read_documents(snapshot, BATCHES, equal("application", application)):
@@ -194,7 +193,7 @@ class _Dump:
 
     async def _read_documents(
         self, snapshot: StoreSnapshot, collection: Collection, where: Condition
-    ) -> AsyncIterator[pa.Table]:
+    ) -> AsyncGenerator[pa.Table, None]:
         async for documents in snapshot.stream(collection, where):
             ids = [document["_id"] for document in documents]
             if collection == APPLICATIONS:
@@ -211,7 +210,7 @@ class _Dump:
                 self._latest[application] = max(latest, self._latest.get(application, latest))
 
     async def _write_table(self, snapshot: StoreSnapshot, table: Table) -> None:
-        async def read() -> AsyncIterator[pa.Table]:
+        async def read() -> AsyncGenerator[pa.Table, None]:
             for application in self._applications:
                 # A batch that began to be received after the batches were read has rows, but no document.
                 where = Between("batch", None, self._last_batches.get(application, 0)) if table.packed else EVERYTHING
@@ -223,25 +222,25 @@ class _Dump:
         await self._write_blocks(name_rows(table), make_row_schema(table), read())
 
     async def _write_numbers(self, snapshot: StoreSnapshot) -> None:
-        async def read_numbers() -> AsyncIterator[pa.Table]:
+        async def read_numbers() -> AsyncGenerator[pa.Table, None]:
             async for application, kind, identifiers in snapshot.stream_identifiers():
                 size = len(identifiers)
                 columns: Sequence[Any] = [[application] * size, [kind] * size, identifiers]
                 yield pa.table(columns, schema=NUMBER_SCHEMA)
 
-        async def read_counters() -> AsyncIterator[pa.Table]:
+        async def read_counters() -> AsyncGenerator[pa.Table, None]:
             counters = await snapshot.list_counters()
             yield pa.table([list(column) for column in zip(*counters, strict=True)] or [[], [], []], COUNTER_SCHEMA)
 
         await self._write_blocks(NUMBERS, NUMBER_SCHEMA, read_numbers())
         await self._write_blocks(COUNTERS, COUNTER_SCHEMA, read_counters())
 
-    async def _write_blocks(self, name: str, schema: pa.Schema, blocks: AsyncIterator[pa.Table]) -> None:
+    async def _write_blocks(self, name: str, schema: pa.Schema, blocks: AsyncGenerator[pa.Table, None]) -> None:
         def report() -> None:
-            self._on_progress(name, self.archive.rows)
+            self._on_progress(name, self._archive.rows)
 
         report()
-        await self.archive.write_blocks(name, schema, blocks, report)
+        await self._archive.write_blocks(name, schema, blocks, report)
 
 
 def _encode(documents: Sequence[Json]) -> list[str]:

@@ -1,7 +1,7 @@
 """Figures of every KPI, by which a restored store is compared with the store that was backed up."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -29,7 +29,7 @@ Freshness = Callable[[str], Awaitable[str | None]]
 
 async def compute_figures(
     store: Store, settings: Settings, clock: Clock, read_freshness: Freshness
-) -> AsyncIterator[Json]:
+) -> AsyncGenerator[Json, None]:
     """Yield a figure for each KPI of each application that has events: its answer for the year until the last event.
 
     A figure has `application` (an id), `key`, `until`, `kpi` (with its module), and either `etag` (a digest) and
