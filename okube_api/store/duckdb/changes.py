@@ -13,6 +13,7 @@ from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.duckdb.connection import Cursor, Invalidated, insert, quote
 from okube_api.store.duckdb.database import Database
 from okube_api.store.duckdb.inline_executor import InlineExecutor
+from okube_api.store.duckdb.patch_scripts import write_small_patch
 from okube_api.store.duckdb.rows import DuckReader
 from okube_api.store.duckdb.snapshots import Snapshot, Snapshots, ThreadSnapshot
 from okube_api.store.errors import StoreFull
@@ -32,6 +33,8 @@ class DuckChange(DuckReader):
 
     A write returns before it is done, so that the caller prepares the next rows meanwhile; the next call waits for it
     and raises its error.  Replaced rows are buffered until they fill a row group, or until the change reads or commits.
+    Small patches of all tables become one script: each call takes about a millisecond, and the interpreter's lock has
+    to be taken again after it.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class DuckChange(DuckReader):
         self._rewritten: set[str] = set()  # tables that are changed otherwise than by patches
         self._patches: dict[Table, list[tuple[pa.Table, pa.Table]]] = {}
         self._buffers: dict[Table, list[pa.Table]] = {}
+        self._scripts: dict[Table, list[str]] = {}  # small patches that are not written yet
         self._writing: asyncio.Task[object] | None = None
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
@@ -73,8 +77,12 @@ class DuckChange(DuckReader):
         """Replace the rows with these keys."""
         conforming = conform_rows(table, rows, keep_dictionaries=True)
         self._patches.setdefault(table, []).append((keys, rows))
+        if (script := write_small_patch(table, self._application, keys, conforming)) is not None:
+            self._scripts.setdefault(table, []).append(script)
+            return
 
         def call(cursor: Cursor) -> None:
+            self._flush(cursor, table)
             if keys.num_rows:
                 self._delete_keys(cursor, table, keys)
             self._insert(cursor, table, [conforming], 0)
@@ -94,12 +102,14 @@ class DuckChange(DuckReader):
                 database=self._database,
                 cache=self._cache,
             )
-            change._rewritten, change._patches, change._buffers = self._rewritten, self._patches, self._buffers
+            change._rewritten, change._patches = self._rewritten, self._patches
+            change._buffers, change._scripts = self._buffers, self._scripts
 
             async def work_and_wait() -> T:
                 asyncio.get_running_loop().set_default_executor(InlineExecutor())
                 result = await work(change)
                 await change._wait_for_write()
+                change._flush_scripts(cursor)
                 return result
 
             with asyncio.Runner() as runner:
@@ -114,7 +124,7 @@ class DuckChange(DuckReader):
         """
         try:
             await self._wait_for_write()
-            await self._snapshot.run(self._flush_buffers)
+            await self._snapshot.run(self._flush)
             tables = self._rewritten | {table.name for table in self._patches}
             versions = {table: self._snapshots.get_version(self._application, table) for table in tables}
             async with self._snapshots.committing(self._application, tables):
@@ -165,7 +175,7 @@ class DuckChange(DuckReader):
         await self._wait_for_write()
 
         def flush_and_call(cursor: Cursor) -> T:
-            self._flush_buffers(cursor, table)
+            self._flush(cursor, table)
             return call(cursor)
 
         return await super()._run(table, flush_and_call)
@@ -177,6 +187,7 @@ class DuckChange(DuckReader):
         cursor.execute("COMMIT")
 
     def _replace(self, cursor: Cursor, table: Table, parts: list[int], rows: pa.Table) -> None:
+        self._flush_scripts(cursor, table)
         cursor.execute(
             f"DELETE FROM {quote(table.name)} WHERE application = ? AND part IN (SELECT unnest(?))",
             [self._application, parts],
@@ -184,23 +195,37 @@ class DuckChange(DuckReader):
         buffer = self._buffers.setdefault(table, [])
         buffer.append(rows)
         if sum(piece.num_rows for piece in buffer) >= ROW_GROUP:
-            self._flush_buffers(cursor, table)
+            self._flush(cursor, table)
 
     def _delete_keys(self, cursor: Cursor, table: Table, keys: pa.Table) -> None:
         """Delete the rows whose values equal a row of `keys`, looking only at the parts between the first and the last.
 
         DuckDB skips blocks of other parts by constant limits, not by a join.  A few keys are faster as constants, too.
         """
-        self._flush_buffers(cursor, table)
         parts = pc.min_max(keys["part"])
         text, values = _match_keys(keys) if keys.num_rows <= _FEW_KEYS else (_join_keys(table, keys), [])
-        cursor.register(_VIEW, keys)
+        if not values:
+            cursor.register(_VIEW, keys)
         cursor.execute(
             f"DELETE FROM {quote(table.name)} {'' if values else f'USING {_VIEW} AS k'} "
             f"WHERE {quote(table.name)}.application = ? AND {quote(table.name)}.part BETWEEN ? AND ? AND {text}",
             [self._application, parts["min"].as_py(), parts["max"].as_py(), *values],
         )
-        cursor.unregister(_VIEW)
+        if not values:
+            cursor.unregister(_VIEW)
+
+    def _flush(self, cursor: Cursor, table: Table | None = None) -> None:
+        """Write the small patches and the buffered rows of a table, or of every table."""
+        self._flush_scripts(cursor, table)
+        self._flush_buffers(cursor, table)
+
+    def _flush_scripts(self, cursor: Cursor, table: Table | None = None) -> None:
+        """Write the small patches of a table, or of every table, after the rows that were buffered before them."""
+        tables = [patched for patched in self._scripts if table in (None, patched)]
+        for patched in tables:
+            self._flush_buffers(cursor, patched)
+        if tables:
+            cursor.execute(";".join(script for patched in tables for script in self._scripts.pop(patched)))
 
     def _flush_buffers(self, cursor: Cursor, table: Table | None = None) -> None:
         """Insert the buffered rows of a table, or of every table."""
