@@ -1,6 +1,6 @@
 """Turns events into the body of a request: lists of dicts, data frames, Arrow tables and files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,15 +81,28 @@ def detect_headers(path: Path) -> dict[str, str]:
     return headers if encoding is None else {**headers, "Content-Encoding": encoding}
 
 
-def _write_pandas(frame: Any, path: Path) -> str:
-    """Write a pandas frame and return its media type: Parquet, or lines of JSON if PyArrow cannot write it.
+def normalise_pandas(frame: Any) -> Any:
+    """Return a pandas frame whose columns are as they were before pandas: named levels of the index, whole numbers.
 
-    Levels of the index that have a name are columns; others are left out.
+    Other levels are left out.  Gaps have made floats of whole numbers, which are no users or keys.
     """
     levels = [name for name in frame.index.names if name is not None and name not in frame.columns]
     unnamed = [position for position, name in enumerate(frame.index.names) if name not in levels]
     frame = frame.reset_index(level=unnamed, drop=True).reset_index() if levels else frame
-    frame = _restore_integers(frame)
+    floats = frame.select_dtypes("float")
+    is_whole = ((floats % 1 == 0) & (floats.abs() < 2**53) | floats.isna()).all()
+    return frame.astype(dict.fromkeys(is_whole.index[is_whole], "Int64"))
+
+
+def list_pandas_records(frame: Any) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a pandas frame as dicts."""
+    for start in range(0, len(frame), _ROWS_AT_ONCE):
+        yield from frame.iloc[start : start + _ROWS_AT_ONCE].astype(object).to_dict("records")
+
+
+def _write_pandas(frame: Any, path: Path) -> str:
+    """Write a pandas frame and return its media type: Parquet, or lines of JSON if PyArrow cannot write it."""
+    frame = normalise_pandas(frame)
     if find_spec("pyarrow") is not None:
         pyarrow = import_extra("pyarrow")
         try:
@@ -99,20 +112,8 @@ def _write_pandas(frame: Any, path: Path) -> str:
         else:
             _write_arrow(table, path)
             return PARQUET
-    records = (
-        record
-        for start in range(0, len(frame), _ROWS_AT_ONCE)
-        for record in frame.iloc[start : start + _ROWS_AT_ONCE].astype(object).to_dict("records")
-    )
-    _write_lines(records, path)
+    _write_lines(list_pandas_records(frame), path)
     return NDJSON
-
-
-def _restore_integers(frame: Any) -> Any:
-    """Return a frame whose columns of whole numbers are integers: gaps have made them floats, which no user is."""
-    floats = frame.select_dtypes("float")
-    is_whole = ((floats % 1 == 0) & (floats.abs() < 2**53) | floats.isna()).all()
-    return frame.astype(dict.fromkeys(is_whole.index[is_whole], "Int64"))
 
 
 def _write_arrow(table: Any, path: Path) -> None:

@@ -1,8 +1,10 @@
 """Lists of resources: sites, campaigns and others, which can be read, created, changed and deleted."""
 
 from collections.abc import Callable, Mapping
+from functools import partial as partial_function
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 import httpx
 
@@ -12,15 +14,18 @@ from okube_api.client.calls import (
     BlockingCaller,
     BlockingTransport,
     CallPlan,
+    FileWork,
+    HttpCall,
     Listing,
     Operation,
     PagePlan,
     T,
 )
 from okube_api.client.errors import read_json
-from okube_api.client.request_values import build_path
+from okube_api.client.request_values import build_path, format_params
 from okube_api.client.saved_file import detect_format, plan_file
 from okube_api.client.session import ServerSession, create_idempotency_key
+from okube_api.client.table_form import Table, write_form
 
 _PER_PAGE = 100
 
@@ -88,6 +93,52 @@ class _ResourceCalls:
         body = {**(document or {}), **fields}
         response = yield from self._session.request("POST", self._path, body=body, headers=headers)
         return read_document(response)
+
+    @Operation
+    def import_table(
+        self,
+        table: Table,
+        *,
+        mapper: Mapping[str, str] | None = None,
+        unit: Mapping[str, str] | None = None,
+        timezone: str | None = None,
+        dates: Literal["dmy", "mdy"] | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        sheet: str | None = None,
+        partial: bool = False,
+        dry_run: bool = False,
+    ) -> CallPlan[dict[str, Any]]:
+        """Create and update sites, pois, campaigns or studies from a table, and return what the server says about it.
+
+        table: the path of a file (CSV or XLSX), a pandas or Polars frame, an Arrow table, or dicts.  Rows whose `_id`
+        or `key` exists update that resource.
+        mapper: the column of each field that has another name, such as `{"address.city": "town"}`.
+        unit: units of numbers, by field.
+        timezone: of instants that are to be days.
+        dates, encoding, delimiter, sheet: how a file is written, where it cannot be detected.
+        partial: import the valid rows, although others are not; else none.
+        dry_run: check the rows and write nothing.
+        Raise RequestRefused, whose faults have the lines and columns; TypeError for a table of another type.
+        """
+        pairs = {"mapper": mapper or {}, "unit": unit or {}}
+        fields = {f"{name}[{field}]": text for name, values in pairs.items() for field, text in values.items()}
+        options = {
+            "timezone": timezone,
+            "dates": dates,
+            "encoding": encoding,
+            "delimiter": delimiter,
+            "sheet": sheet,
+        }
+        fields |= {name: text for name, text in options.items() if text is not None}
+        path = f"{self._path}/import" if self._path.endswith("/sites") else self._path
+        params = format_params({"partial": partial or None, "dryRun": dry_run or None})
+        with TemporaryDirectory(prefix="okube-") as folder:
+            form = yield FileWork(partial_function(write_form, table, fields, Path(folder)))
+            headers = {**form.headers, "Idempotency-Key": create_idempotency_key()}
+            response = yield from self._session.send(HttpCall("POST", path, params, headers, form.path))
+        report: dict[str, Any] = read_json(response)
+        return report
 
     @Operation
     def update(

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 from collections.abc import AsyncIterator
 from datetime import date, datetime
 from pathlib import Path
@@ -352,3 +353,50 @@ async def test_frame_is_written_and_read_by_parquet(reader_client: AsyncApplicat
     frame = (await reader_client.ask("presence", "sessions", by="day", **SPRING)).to_pandas()
     again = pandas.read_parquet(io.BytesIO(frame.to_parquet()))
     pandas.testing.assert_frame_equal(frame, again, check_freq=False)
+
+
+SHOPS: list[dict[str, Any]] = [
+    {"key": "lyon", "name": "Lyon", "online": True, "tags": ["city", "east"], "level": None},
+    {"key": "nice", "name": 'Nice, "Masséna"', "online": True, "tags": None, "level": None},
+]
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [list, iter, pandas.DataFrame, polars.DataFrame, pyarrow.Table.from_pylist, None],
+    ids=["list", "iterator", "pandas", "polars", "arrow", "file"],
+)
+async def test_tables_of_any_kind_are_imported(
+    admin_client: AsyncApplicationClient, convert: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "shops.csv"
+    path.write_text('key,name,online,tags\nlyon,Lyon,true,city|east\nnice,"Nice, ""Masséna""",true,\n', "utf-8")
+    table = convert(SHOPS) if convert else path
+    await admin_client.sites.import_table(table)
+    shops = {site["key"]: (site["name"], site["tags"]) async for site in admin_client.sites()}
+    assert shops == {"lyon": ("Lyon", ["city", "east"]), "nice": ('Nice, "Masséna"', [])}
+
+
+async def test_import_of_a_table_has_options(admin_client: AsyncApplicationClient) -> None:
+    frame = pandas.DataFrame({"code": [7, 8], "shop": ["Lyon", None], "town": ["Lyon", "Nice"], "online": True})
+    arguments: Any = {"mapper": {"key": "code", "name": "shop", "description": "town", "online": "online"}}
+    tried = await admin_client.sites.import_table(frame, dry_run=True, **arguments)
+    assert (tried["accepted"], tried["rejected"]) == (1, 1)
+    with pytest.raises(RequestRefused) as refusal:
+        await admin_client.sites.import_table(frame, **arguments)
+    assert [(fault.line, fault.column) for fault in refusal.value.faults] == [(3, "shop")]
+    await admin_client.sites.import_table(frame, partial=True, **arguments)
+    assert [(site["key"], site["description"]) async for site in admin_client.sites()] == [("7", "Lyon")]
+    await admin_client.campaigns.import_table([{"key": "sale", "name": "Sale"}], delimiter=",")
+    assert (await admin_client.campaigns.get("sale"))["name"] == "Sale"
+
+
+async def test_lists_and_answers_are_saved(reader_client: AsyncApplicationClient, alpha: World, tmp_path: Path) -> None:
+    path = await reader_client.save_answer(tmp_path / "a.parquet", "presence", "sessions", by="day", **SPRING)
+    question = build_question(alpha.tenant.key, "presence", "sessions", by="day", **SPRING)
+    assert read_parquet(path.read_bytes()) == await read_file_rows(alpha, question)
+    path = await reader_client.sites.save(tmp_path / "sites.csv", locale="fr")
+    assert len(path.read_text("utf-8-sig").splitlines()) == 1 + await reader_client.sites.count()
+    with pytest.raises(RequestRefused):
+        await reader_client.users.save(tmp_path / "users.csv")
+    assert sorted(os.listdir(tmp_path)) == ["a.parquet", "sites.csv"]  # noqa: PTH208 - not in an event loop
