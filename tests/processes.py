@@ -51,7 +51,7 @@ def start_server(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         log.with_suffix(".out").open("ab") as output,
         subprocess.Popen(command, stdout=output, stderr=errors) as process,
     ):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90  # a slow machine creates the indexes of MongoDB in 20 s
         while True:
             try:
                 httpx.get(f"http://127.0.0.1:{port}/health/ready")
