@@ -85,7 +85,7 @@ async def restore_archive(
 ) -> None:
     """Fill an empty, started store from a backup.
 
-    with_secret: whether the store gets the fingerprint of the secret; without it, it takes that of the next process.
+    with_secret: whether the store gets the fingerprint of the secret; without it, the caller claims the store.
     """
     await _Restore(archive, target, schema, on_progress).run(with_secret=with_secret)
 

@@ -13,6 +13,7 @@ import httpx
 
 from okube_api import __version__
 from okube_api.auth.secret import load_secret_key
+from okube_api.auth.secret_fingerprint import claim_store
 from okube_api.backup.archive import BadBackup
 from okube_api.backup.dump import FIGURES, BackupSource, write_backup
 from okube_api.backup.figures import FigureComparison, compare_figures, compute_figures
@@ -177,14 +178,19 @@ async def _restore(path: Path, *, replace: bool, other_secret: bool) -> None:
         await _check_target(settings)
     elif settings.store_url.startswith(EMBEDDED_SCHEME) and settings.store_path.exists():
         await _close_cleanly(settings)
+    other_key = load_secret_key(settings) if other_secret else None
     target = build_store(settings)
     try:
         async with target.restoring() as restored:
             report = _BackupProgress().report_rows
             await restore_archive(archive, restored, SCHEMA, with_secret=not other_secret, on_progress=report)
+            if other_key is not None:
+                await claim_store(restored, other_key)
     finally:
         await target.close()
     echo(f"Restored the backup of {archive.manifest['createdAt']}. Start the server; it upgrades the store if needed.")
+    if other_secret:
+        echo("The store has another secret key than the backup from now on. Keep a copy of it somewhere else.")
 
 
 def _find_secret(settings: Settings) -> bytes | None:

@@ -150,7 +150,7 @@ def test_damaged_file_is_refused(damage: str, choose_store: Callable[[str], None
 
 
 def test_other_secret_is_explained(choose_store: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse another secret key, unless it is confirmed."""
+    """Refuse another secret key, unless it is confirmed; the store then belongs to that key."""
     path = _make_backup(choose_store)
     choose_store("duckdb")
     monkeypatch.setenv("OKUBE_SECRET_KEY", SECRET[::-1])
@@ -158,6 +158,21 @@ def test_other_secret_is_explained(choose_store: Callable[[str], None], monkeypa
     assert result.exit_code == 1
     assert "fingerprint" in result.output
     assert run_cli("restore", str(path), "--other-secret").exit_code == 0
+    assert run_cli("user", "list").exit_code == 0
+    monkeypatch.setenv("OKUBE_SECRET_KEY", SECRET)
+    assert run_cli("user", "list").exit_code == 1
+
+
+def test_lost_secret_is_replaced(choose_store: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Create a key for a new store when this is confirmed, so that a server can use the store."""
+    path = _make_backup(choose_store)
+    choose_store("duckdb")
+    monkeypatch.delenv("OKUBE_SECRET_KEY")
+    result = run_cli("restore", str(path))
+    assert result.exit_code == 1
+    assert "There is no secret key here" in result.output
+    assert run_cli("restore", str(path), "--other-secret").exit_code == 0
+    assert run_cli("user", "list").exit_code == 0
 
 
 @pytest.mark.slow
