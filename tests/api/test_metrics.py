@@ -9,12 +9,13 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.api.server import Server, share_store
+from tests.api.server import Server, Tenant, share_store
 
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a token for metrics"
+PANELS = json.loads((ROOT / "deploy" / "grafana" / "okube.json").read_text())["panels"]
 ALERTS = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text())["groups"][0]["rules"]
 
 _NAME = re.compile(r"\b(?:okube|process)_[a-z_]+\b")
@@ -22,8 +23,9 @@ FORBIDDEN_LABELS = {"application", "site", "user", "key", "tenant", "path"}
 
 
 async def read_metrics(server: Server) -> str:
-    """Return the metrics of a server."""
+    """Return the metrics of a server that has answered a request."""
     async with share_store(server, metrics_token=TOKEN) as metered:
+        assert (await metered.client().get("/health/live")).status_code == 200
         return (await metered.client(TOKEN).get("/metrics")).text
 
 
@@ -51,8 +53,7 @@ async def test_no_label_names_a_tenant(server: Server) -> None:
 
 def list_expressions() -> Iterator[str]:
     """Yield the queries of the dashboard and of the alerts."""
-    dashboard = json.loads((ROOT / "deploy" / "grafana" / "okube.json").read_text())
-    yield from (target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    yield from (target["expr"] for panel in PANELS for target in panel["targets"])
     yield from (alert["expr"] for alert in ALERTS)
 
 
@@ -61,6 +62,56 @@ async def test_queries_name_metrics_of_the_server(server: Server) -> None:
     used = {re.sub(r"_bucket$", "", name) for query in list_expressions() for name in _NAME.findall(query)}
     assert used - names == set()
     assert len(used) > 20
+
+
+@pytest.fixture
+async def labels(server: Server, tenant: Tenant) -> dict[str, dict[str, set[str]]]:
+    """Return the values of each label of each metric, after a question and a file of events."""
+    await tenant.create("sites", key="lyon", name="Lyon", online=False)
+    visit = {"user": "ann", "site": "lyon", "at": "2024-04-01T10:00:00Z"}
+    sent = await tenant.editor.post(tenant.url + "/ingest/visits?wait=true", json=[visit])
+    assert sent.status_code == 201, sent.text
+    question = {"params": [{"kpi": "visits"}]}
+    period = {"from": "2024-04-01", "to": "2024-04-30"}
+    asked = await tenant.reader.post(tenant.url + "/performance/analytics", params=period, json=question)
+    assert asked.status_code == 200, asked.text
+    values: dict[str, dict[str, set[str]]] = {}
+    for family in text_string_to_metric_families(await read_metrics(server)):
+        for sample in family.samples:
+            of_metric = values.setdefault(sample.name, {})
+            for label, value in sample.labels.items():
+                of_metric.setdefault(label, set()).add(value)
+    return values
+
+
+async def test_queries_use_labels_that_the_metrics_have(labels: dict[str, dict[str, set[str]]]) -> None:
+    added_by_prometheus = {"instance", "job"}
+    matched = 0
+    for query in list_expressions():
+        names = _NAME.findall(query)
+        for name, matchers in re.findall(r"\b((?:okube|process)_[a-z_]+)\{([^}]*)\}", query):
+            for label, operator, value in re.findall(r'(\w+)(=~?)"([^"]*)"', matchers):
+                assert label in labels[name].keys() | added_by_prometheus, query
+                if name in {"okube_batches", "okube_jobs", "okube_answers_total"} and label not in added_by_prometheus:
+                    assert operator in {"=", "=~"}
+                    assert set(value.split("|")) <= labels[name][label], query
+                    matched += 1
+        available = added_by_prometheus.union(*(labels[name] for name in names))
+        for grouping in re.findall(r"\b(?:by|on) ?\(([^)]*)\)", query):
+            assert {label.strip() for label in grouping.split(",")} <= available, query
+    assert matched >= 5
+    for target in (target for panel in PANELS for target in panel["targets"]):
+        available = set[str]().union(*(labels[name] for name in _NAME.findall(target["expr"])))
+        assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= available, target
+
+
+async def test_table_of_the_manual_has_the_labels_of_the_metrics(labels: dict[str, dict[str, set[str]]]) -> None:
+    manual = (ROOT / "docs" / "operation.md").read_text()
+    rows = re.findall(r"^\| `((?:okube|process)_[a-z_]+)` \| (\w+) \| ([\w, ]*) \|", manual, re.MULTILINE)
+    documented = {name: {label for label in text.split(", ") if label} for name, _, text in rows}
+    suffixes = {name: "_bucket" if kind == "histogram" else "" for name, kind, _ in rows}
+    exposed = {name: labels[name + suffix].keys() - {"le"} for name, suffix in suffixes.items()}
+    assert documented == exposed
 
 
 def test_dashboard_can_be_imported() -> None:
