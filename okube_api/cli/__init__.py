@@ -20,7 +20,7 @@ from okube_api.cli.commands import (
     restore,
     serve,
 )
-from okube_api.cli.request_commands import ask
+from okube_api.cli.request_commands import ask, import_file
 
 cli = typer.Typer(
     name="okube-api",
@@ -54,11 +54,16 @@ def read_general_options(
     """Read the options that stand before the command."""
 
 
+def _write_in_short(match: re.Match[str]) -> str:
+    """Return `--mapper=address.city=` for `--mapper[address][city]=`."""
+    return f"{match[1]}={match[2].replace('][', '.')}="
+
+
 class _BracketOptions(TyperCommand):
     """A command whose options may also be written as in a request: `--mapper[user]=customer`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, [re.sub(r"^(--\w+)\[(\w+)\]=", r"\1=\2=", text) for text in args])
+        return super().parse_args(ctx, [re.sub(r"^(--\w+)\[([^=]+)\]=", _write_in_short, text) for text in args])
 
 
 class _OptionalSites(TyperCommand):
@@ -72,10 +77,17 @@ class _OptionalSites(TyperCommand):
         )
 
 
-_CLASSES = {ask: _OptionalSites, ingest: _BracketOptions, evaluate_stays: _BracketOptions}
+_CLASSES = {
+    ask: _OptionalSites,
+    ingest: _BracketOptions,
+    import_file: _BracketOptions,
+    evaluate_stays: _BracketOptions,
+}
+_COMMANDS = (serve, demo, ask, ingest, import_file, rebuild, evaluate_stays, check, backup, restore, openapi, bench)
 
-for command in (serve, demo, ask, ingest, rebuild, evaluate_stays, check, backup, restore, openapi, bench):
-    cli.command(cls=_CLASSES.get(command))(command)
+for command in _COMMANDS:
+    name = "import" if command is import_file else None
+    cli.command(name, cls=_CLASSES.get(command))(command)
 cli.add_typer(users, name="user")
 cli.add_typer(applications, name="application")
 

@@ -4,7 +4,6 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -14,10 +13,8 @@ from zoneinfo import ZoneInfo
 import httpx
 from rich.console import Console
 
-from okube_api.analytics.group_values import GROUPING_FIELDS
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.catalogue.scopes import Scope
 from okube_api.cli.answer_tables import AnswerPrinter
 from okube_api.cli.api import open_api
 from okube_api.cli.question_options import (
@@ -30,6 +27,7 @@ from okube_api.cli.question_options import (
 )
 from okube_api.cli.requests import ApiRefusal, ApiRequests, RemoteError
 from okube_api.cli.runtime import console, echo, run_command
+from okube_api.cli.suggestions import suggest_name
 from okube_api.client.analytics_answer import read_answer
 from okube_api.client.question import AnalyticsQuestion, build_question
 from okube_api.client.request_values import build_path, format_params, format_value
@@ -39,13 +37,6 @@ from okube_api.errors import format_suggestion
 _DEFAULT_URL = "http://127.0.0.1:8000"
 _CATEGORIES = "hourOfWeek"
 """The granularity that has categories only, and no intervals of the period."""
-_REFERENCES = ("sites", "pois", "campaigns", "levers")
-"""Filters whose values are keys of resources, which are listed under the application by the same name."""
-_FILTERS = (
-    *(scope.value for scope in Scope if scope is not Scope.GLOBALS),
-    *GROUPING_FIELDS,
-    *("tags", "days", "weekdays", "hours", "opening", "any"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +110,7 @@ async def _ask(
                     headers={"Content-Type": "application/json"},
                 )
         except ApiRefusal as refusal:
-            suggestion = await _suggest(requests, application, refusal)
+            suggestion = await suggest_name(requests, application, refusal)
             raise RemoteError(f"{_describe_refusal(refusal)}{suggestion}") from None
     _print_response(response, Module(module), options)
 
@@ -227,37 +218,6 @@ def _describe_refusal(refusal: ApiRefusal) -> str:
     if not faults or any(mark in str(refusal) for mark in "'`"):
         return str(refusal)
     return " ".join(f"{fault['pointer'].strip('/').replace('/', '.')}: {fault['message']}" for fault in faults)
-
-
-async def _suggest(requests: ApiRequests, application: str, refusal: ApiRefusal) -> str:
-    """Return a name that is similar to the first wrong one of a refusal, unless the message has one."""
-    if "Did you mean" in str(refusal):
-        return ""
-    if refusal.status == 404 and str(refusal).startswith("No application"):
-        return format_suggestion(application, await _list_keys(requests, "/applications"))
-    for fault in refusal.problem.get("errors", ()):
-        _, area, *names = fault.get("pointer", "").split("/") if fault.get("pointer") else ("", "")
-        if area != "filters" or not names:
-            continue
-        if fault["code"] == "unknown_field":
-            return format_suggestion(names[0], _FILTERS)
-        if fault["code"] == "unknown_reference" and names[0] in _REFERENCES:
-            path = build_path("applications", application, names[0])
-            return format_suggestion(_quoted_part(fault["message"]), await _list_keys(requests, path))
-    return ""
-
-
-async def _list_keys(requests: ApiRequests, path: str) -> list[str]:
-    """Return the keys of the first resources of a list; none when it cannot be read."""
-    with suppress(RemoteError, httpx.HTTPError, KeyError, ValueError):
-        response = await requests.send("GET", path, params={"per_page": 100})
-        return [document["key"] for document in response.json()["documents"] if document.get("key")]
-    return []
-
-
-def _quoted_part(message: str) -> str:
-    """Return the name that a message has in quotes."""
-    return message.partition("'")[2].rpartition("'")[0]
 
 
 def _print_response(response: httpx.Response, module: Module, options: AskOptions) -> None:

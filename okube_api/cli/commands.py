@@ -155,7 +155,7 @@ def ingest(  # noqa: PLR0917 - options of a command line
     run the same command again: it finishes the work, and no event counts twice.
     """
     from okube_api.cli.ingest import ingest as run
-    from okube_api.cli.ingest import parse_pairs
+    from okube_api.cli.uploads import parse_pairs
     from okube_api.ingest.parse.read_options import ReadOptions
 
     options = ReadOptions(
@@ -221,7 +221,7 @@ def evaluate_stays(  # noqa: PLR0917 - options of a command line
     """
     from okube_api.cli.evaluate_stays import evaluate_stays as run
     from okube_api.cli.evaluate_stays import refuse_server
-    from okube_api.cli.ingest import parse_pairs
+    from okube_api.cli.uploads import parse_pairs
     from okube_api.ingest.parse.read_options import ReadOptions
 
     if url is not None or token is not None:

@@ -1,16 +1,13 @@
 """Ingests files of events, and rebuilds the facts of an application."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
-from rich.progress import Progress as ProgressBar
-
 from okube_api.cli.remote import RemoteServer
 from okube_api.cli.runtime import build_remote, console, echo, fail, open_services, run_command
+from okube_api.cli.uploads import progress_bar
 from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.file_blocks import Progress
@@ -69,19 +66,6 @@ def ingest(
         fail("Lines were rejected. Use --allow-rejected to accept this.")
 
 
-def parse_pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]:
-    """Return the values of a repeatable option `name=value` by name.  End the process when a text is no such pair."""
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        if not name.strip() or not value.strip():
-            fail(f"{option} must be written as {form}.")
-        if name.strip() in pairs:
-            fail(f"{option} was given twice for {name.strip()}.")
-        pairs[name.strip()] = value.strip()
-    return pairs
-
-
 async def _ingest(
     name: str,
     kind: str,
@@ -98,14 +82,14 @@ async def _ingest(
         detect_format(path)  # a file name with an unknown format fails before any file is ingested
     if server is not None:
         for path in files:
-            with progress_bar(path) as show_size:
+            with progress_bar(path, "facts") as show_size:
                 batch = await server.upload_file(name, kind, path, options, atomic=atomic, on_progress=show_size)
             show_batch(path, batch)
         return
     async with open_services(Settings()) as services:
         application = Application.from_document(await services.applications.get_by_name(name))
         for path in files:
-            with progress_bar(path) as show_size:
+            with progress_bar(path, "facts") as show_size:
                 on_progress = partial(_show_progress, show_size)
                 batch = await services.ingest.ingest_file(
                     application, kind, path, options=options, atomic=atomic, on_progress=on_progress
@@ -115,21 +99,6 @@ async def _ingest(
 
 def _show_progress(show_size: Callable[[int], None], progress: Progress) -> None:
     show_size(progress.size)
-
-
-@contextmanager
-def progress_bar(path: Path) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar over the bytes of a file; yield a function that takes the number of bytes read so far."""
-    size = path.stat().st_size
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with ProgressBar(*columns, TimeElapsedColumn(), console=console) as progress:
-        task = progress.add_task(path.name, total=size)
-
-        def show_size(read: int) -> None:
-            description = f"{path.name}: facts" if read >= size else path.name  # facts are derived once all is read
-            progress.update(task, completed=read, description=description)
-
-        yield show_size
 
 
 def print_result(path: Path, batch: Mapping[str, Any]) -> None:

@@ -1,12 +1,14 @@
 """The commands that send requests to the API, with their options; see `commands.py`."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from okube_api.cli.commands import ApplicationName, Token, Url
+from okube_api.cli.commands import ApplicationName, Dates, Delimiter, Encoding, Mapper, Token, Url
 
 MODULES = ("geo-marketing", "conversion", "presence", "performance")
+TABLES = ("sites", "pois", "campaigns", "studies")
 
 
 def ask(  # noqa: PLR0917 - options of a command line
@@ -136,3 +138,57 @@ def ask(  # noqa: PLR0917 - options of a command line
         as_curl=as_curl,
     )
     run(application, module, kpis, options, url=url, token=token)
+
+
+def import_file(  # noqa: PLR0917 - options of a command line
+    application: ApplicationName,
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"What the rows are: {', '.join(TABLES)}.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A CSV or XLSX file with one row for each."),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the rows, and write nothing.")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Import the valid rows even if others are invalid.")
+    ] = False,
+    allow_rejected: Annotated[
+        bool, typer.Option("--allow-rejected", help="End with status 0 even if rows were rejected.")
+    ] = False,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    dates: Dates = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Time zone in which instants are days, such as Europe/Paris.")
+    ] = None,
+    mapper: Mapper = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=UNIT", help="Unit of a field, such as radius=ft; docs/tables.md lists them."),
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="Sheet of an .xlsx file; the first one with data by default.")
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Import a table of sites, points of interest, campaigns or studies.
+
+    Rows update the resources that have their key, and create the others. An invalid row refuses the whole file, unless
+    --partial is set; the invalid rows are printed, and the command ends with status 1.
+    """
+    from okube_api.cli.import_file import ImportOptions
+    from okube_api.cli.import_file import import_file as run
+    from okube_api.cli.uploads import parse_pairs
+
+    options = ImportOptions(
+        encoding,
+        delimiter,
+        dates,
+        timezone,
+        sheet,
+        mapper=parse_pairs("--mapper", "FIELD=COLUMN", mapper or ()),
+        units=parse_pairs("--unit", "FIELD=UNIT", unit or ()),
+        partial=partial,
+        dry_run=dry_run,
+    )
+    run(application, kind, file, options, allow_rejected=allow_rejected, url=url, token=token)

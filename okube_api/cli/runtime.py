@@ -40,7 +40,7 @@ console = Console(stderr=True, highlight=False)
 
 def echo(message: str) -> None:
     """Print a message to the standard error output, which progress bars use, too."""
-    console.print(message, markup=False)
+    console.print(message, markup=False, soft_wrap=True)
 
 
 def fail(message: str) -> NoReturn:

@@ -25,7 +25,7 @@ from tests.store.damage import damage_bytes
 
 pytestmark = pytest.mark.usefixtures("work_folder")
 
-COMMANDS = ("serve", "demo", "user", "application", "ask", "ingest", "rebuild", "check", "openapi", "bench")
+COMMANDS = ("serve", "demo", "user", "application", "ask", "ingest", "import", "rebuild", "check", "openapi", "bench")
 
 
 def test_help_lists_all_commands() -> None:
