@@ -160,10 +160,11 @@ class JobRepository(Repository):
         """Give a running job back to the queue, because the process cannot go on with it."""
         await self._update_running(job, {"state": JobState.QUEUED, "progress": 0.0})
 
-    async def is_done(self, job: Json) -> bool:
-        """Return whether this attempt at a job has ended it with a result."""
-        where = equal("_id", job["_id"]) & equal("attempts", job["attempts"]) & equal("state", JobState.DONE)
-        return await self.store.count(JOBS, where) > 0
+    async def get_state(self, job: Json) -> JobState | None:
+        """Return the state of this attempt at a job; None after a later attempt, or when the job was deleted."""
+        where = equal("_id", job["_id"]) & equal("attempts", job["attempts"])
+        stored = await self.store.get(JOBS, where)
+        return None if stored is None else JobState(stored["state"])
 
     async def expire_leases(self) -> None:
         """End the leases of all running jobs, which belong to a process that has died."""

@@ -19,6 +19,8 @@ from okube_api.store.values import Json
 _POLL_S = 2.0  # between two searches for jobs that another process has queued or left
 _RENEWAL_S = 1.0  # between two looks at whether the running job was cancelled
 
+_ENDED_BY_WORK = (JobState.DONE, JobState.FAILED)
+
 log = structlog.stdlib.get_logger("okube.jobs")
 
 
@@ -141,7 +143,8 @@ class JobRunner:
         try:
             while not (await asyncio.wait((work,), timeout=_RENEWAL_S))[0]:
                 with suppress(StoreError):  # the lease may expire meanwhile; the end of the work finds out
-                    if not await self._jobs.renew(job, self._progress):
+                    is_renewed = await self._jobs.renew(job, self._progress)
+                    if not is_renewed and await self._jobs.get_state(job) not in _ENDED_BY_WORK:
                         work.cancel()
         except BaseException:  # the process stops, or there is a bug: the work must not go on by itself
             work.cancel()
@@ -168,7 +171,7 @@ class JobRunner:
 
     async def _discard_result(self, job: Json) -> None:
         """Delete what an attempt at a job has stored, unless it ended the job just before it was cancelled."""
-        if not await self._jobs.is_done(job):
+        if await self._jobs.get_state(job) is not JobState.DONE:
             await self._results.delete_attempt(job)
 
     async def _finish(self, job: Json) -> None:

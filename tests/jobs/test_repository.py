@@ -82,8 +82,8 @@ async def test_a_process_that_has_lost_its_job_changes_nothing(jobs: JobReposito
     stored = await jobs.get(APPLICATION, job["_id"])
     assert (stored["state"], stored["progress"], stored["runner"]) == ("running", 0, "another process")
     assert await jobs.finish(job, JobState.DONE, {"size": 3})
-    assert await jobs.is_done(job)
-    assert not await jobs.is_done(lost)
+    assert await jobs.get_state(job) == JobState.DONE
+    assert await jobs.get_state(lost) is None
     assert not await jobs.renew(job, 0.5)
     assert not await jobs.cancel(job)
 

@@ -216,28 +216,40 @@ async def test_a_running_job_is_cancelled(process: Process, other_process: Proce
         assert not await canceller.runner.cancel(job)
 
 
-async def test_a_job_that_ends_while_it_is_cancelled_has_its_result(
+async def test_a_job_that_has_ended_is_not_cancelled(
     process: Process, results: JobResults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the end of a job and that of its work, the lease cannot be renewed, as if it had been cancelled."""
-    original, is_cancelled = JobRepository.finish, asyncio.Event()
+    """Between the end of a job and that of the work on it, its lease cannot be renewed, as if it had been cancelled."""
+    finish, renew = JobRepository.finish, JobRepository.renew
+    may_end, refused, completed = asyncio.Event(), 0, 0
 
-    async def finish(self: JobRepository, job: Json, state: JobState, fields: Mapping[str, Any]) -> bool:
-        try:
-            await original(self, job, state, fields)
-            return await asyncio.Event().wait()  # until it is cancelled
-        finally:
-            is_cancelled.set()
+    async def finish_late(self: JobRepository, job: Json, state: JobState, fields: Mapping[str, Any]) -> bool:
+        nonlocal completed
+        is_finished = await finish(self, job, state, fields)
+        await may_end.wait()
+        completed += 1
+        return is_finished
 
-    monkeypatch.setattr(JobRepository, "finish", finish)
-    job = await queue(process.jobs)
-    async with running(process), asyncio.timeout(20):
-        await is_cancelled.wait()
-        monkeypatch.setattr(JobRepository, "finish", original)
-        await process.wait_for(await queue(process.jobs), "done")
-    done = await process.jobs.get_by_id(job["_id"])
-    assert done["state"] == "done"
-    assert [part async for part in results.read(done)] == [ANSWER]
+    async def renew_and_count(self: JobRepository, job: Json, progress: float) -> bool:
+        nonlocal refused
+        is_renewed = await renew(self, job, progress)
+        refused += not is_renewed
+        if refused > 1:
+            may_end.set()
+        return is_renewed
+
+    monkeypatch.setattr(JobRepository, "finish", finish_late)
+    monkeypatch.setattr(JobRepository, "renew", renew_and_count)
+    for error, state in ((None, "done"), (Impossible("It is too large."), "failed")):
+        may_end.clear()
+        refused, process.work.error = 0, error
+        job, next_job = [await queue(process.jobs) for _ in range(2)]
+        async with running(process):
+            ended = await process.wait_for(job, state)
+            await process.wait_for(next_job, "done")
+        if state == "done":
+            assert [part async for part in results.read(ended)] == [ANSWER]
+    assert completed == 4
 
 
 # -- processes that stop and die ---------------------------------------------------------------------------------------
@@ -254,6 +266,25 @@ async def test_a_job_goes_on_elsewhere_when_its_process_stops(process: Process, 
     async with running(other_process):
         done = await other_process.wait_for(job, "done")
     assert (done["attempts"], done["crashes"]) == (2, 0)
+
+
+async def test_a_job_that_has_ended_when_its_process_stops_has_its_result(
+    process: Process, results: JobResults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, has_ended = JobRepository.finish, asyncio.Event()
+
+    async def finish(self: JobRepository, job: Json, state: JobState, fields: Mapping[str, Any]) -> bool:
+        await original(self, job, state, fields)
+        has_ended.set()
+        return await asyncio.Event().wait()  # until it is cancelled
+
+    monkeypatch.setattr(JobRepository, "finish", finish)
+    job = await queue(process.jobs)
+    async with running(process), asyncio.timeout(20):
+        await has_ended.wait()
+    done = await process.jobs.get_by_id(job["_id"])
+    assert done["state"] == "done"
+    assert [part async for part in results.read(done)] == [ANSWER]
 
 
 async def test_a_job_of_a_dead_process_is_run_again(process: Process, results: JobResults, clock: MovableClock) -> None:
