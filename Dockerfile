@@ -34,9 +34,11 @@ COPY --from=build /opt/okube /opt/okube
 # By number, so that engines can tell that it is not root. A new volume takes over the owner of /data.
 USER 10001:10001
 WORKDIR /data
+# Temporary files can be as large as an upload or a backup, and /tmp is mostly in memory.
 ENV PATH=/opt/okube/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    TMPDIR=/data \
     OKUBE_STORE_URL=duckdb:/data/okube.duckdb
 VOLUME /data
 EXPOSE 8000
