@@ -128,6 +128,7 @@ def create_app(
     )
     app.state.metrics, app.state.store_figures = Metrics(), StoreFigures()
     app.state.body_limiter = CapacityLimiter(1)
+    app.state.stopping = asyncio.Event()  # set when the server begins to stop: requests should not wait any longer
     app.state.backup_slot = BackupSlot(SCHEMA)
     if settings.explorer:  # before the routes of the API, which have some of its paths
         app.router.routes.extend(build_explorer_routes(explorer_folder, has_manual=settings.manual))

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from types import FrameType
 from typing import Any
 
 import orjson
@@ -195,7 +196,7 @@ async def _listen(app: FastAPI, settings: Settings, bound: socket.socket, announ
 
 
 class AnnouncingServer(uvicorn.Server):
-    """A server that calls `announce` once it answers."""
+    """A server of our application, which calls `announce` once it answers."""
 
     announce: Callable[[], None]
 
@@ -206,6 +207,13 @@ class AnnouncingServer(uvicorn.Server):
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; requests that only wait are answered now, since they would delay the end until their time is over."""
+        app = self.config.app
+        assert isinstance(app, FastAPI)
+        app.state.stopping.set()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then announce that the server answers."""

@@ -390,6 +390,22 @@ async def test_a_client_can_wait_for_the_end(
     assert (await tenant.reader.get(f"/jobs/{job['_id']}?wait=31")).status_code == 400
 
 
+async def test_a_client_does_not_wait_for_a_server_that_stops(
+    server: Server, tenant: Tenant, paused: PausedQuestions
+) -> None:
+    job = await queue(tenant.reader, build_url(tenant))
+    await paused.wait_for(started=1)
+    waiting = asyncio.create_task(tenant.reader.get(f"/jobs/{job['_id']}?wait=20"))
+    await asyncio.sleep(0.05)
+    server.app.state.stopping.set()
+    try:
+        async with asyncio.timeout(5):
+            answer = await waiting
+    finally:
+        server.app.state.stopping.clear()
+    assert (answer.status_code, answer.json()["state"], answer.headers["retry-after"]) == (200, "running", "1")
+
+
 async def test_direct_questions_do_not_wait_for_jobs(server: Server, tenant: Tenant, paused: PausedQuestions) -> None:
     async with share_store(server, query_places=1, query_queue=0) as narrow:
         client = narrow.client_of(tenant.users[Role.READER])

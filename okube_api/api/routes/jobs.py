@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 import orjson
@@ -96,16 +97,17 @@ async def get_job(request: Request, access: VisibleJob, services: ServicesDep, w
     """Return a job: its state, its progress, and the path of its result."""
     job = access.document
     if wait and job["state"] in UNFINISHED:
-        job = await cancel_on_disconnect(request, _wait_for_end(job, services, wait))
+        job = await cancel_on_disconnect(request, _wait_for_end(job, services, wait, request.app.state.stopping))
     return await answer_job(job, request, services)
 
 
-async def _wait_for_end(job: Json, services: Services, wait_s: int) -> Json:
-    """Return a job as soon as it has ended, or as it is after some seconds."""
+async def _wait_for_end(job: Json, services: Services, wait_s: int, stopping: asyncio.Event) -> Json:
+    """Return a job as soon as it has ended, or as it is after some seconds or when the server stops."""
     loop = asyncio.get_running_loop()
     end_s = loop.time() + wait_s
-    while job["state"] in UNFINISHED and loop.time() < end_s:
-        await asyncio.sleep(_POLL_S)
+    while job["state"] in UNFINISHED and loop.time() < end_s and not stopping.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _POLL_S)
         job = await services.jobs.get_by_id(job["_id"])
     return job
 
