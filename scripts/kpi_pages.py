@@ -10,7 +10,7 @@ import csv
 import json
 import logging
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +181,7 @@ async def ask_all(sample: SampleClient, module: Module) -> list[KpiExample]:
     """Return the examples of all KPIs of a module."""
     kpis = CATALOGUE[module]
     answers = await _ask(sample, module, [build_param(module, kpi) for kpi in kpis])
-    operands = await _evaluate_operands(sample, module)
+    operands = await evaluate_numbers(sample, module, list_numbers(module))
     return [
         KpiExample(build_param(module, kpi), [element for element in answers if element["kpi"] == kpi.name], operands)
         for kpi in kpis
@@ -196,18 +196,24 @@ async def _ask(sample: SampleClient, module: Module, params: list[Json]) -> list
     return elements
 
 
-async def _evaluate_operands(sample: SampleClient, module: Module) -> dict[Number, float | None]:
-    """Return the values of all numbers in the formulas of a module.
-
-    Those that are no KPIs are asked for as KPIs that this process adds to the catalogue for the time of the question.
-    """
-    numbers = {
+def list_numbers(module: Module) -> set[Number]:
+    """Return all numbers in the formulas of a module that are arithmetic."""
+    return {
         operand
         for kpi in CATALOGUE[module]
         for _, value in list_fields(kpi.value)
         for operand in list_operands(value)
         if not isinstance(operand, Plus | Minus) or operand in name_numbers(module)
     }
+
+
+async def evaluate_numbers(
+    sample: SampleClient, module: Module, numbers: Collection[Number]
+) -> dict[Number, float | None]:
+    """Return the values of numbers in the period of the examples of a module.
+
+    Those that are no KPIs are asked for as KPIs that this process adds to the catalogue for the time of the question.
+    """
     names = {number: name_numbers(module).get(number) or f"operand{index}" for index, number in enumerate(numbers)}
     added = {
         name: Kpi(name, number, Unit.COUNT, KpiKind.ADDITIVE, (), "A number of a formula.", "")

@@ -1,7 +1,9 @@
 # ruff: noqa: RUF001 - formulas have the signs of mathematics
 """Describes how a KPI is computed: its formula and the events that it needs, read from its expression.
 
-The engine evaluates the same expressions, so that a formula here cannot differ from what is computed.
+The engine evaluates the same expressions.  Arithmetic is written from them; what a sum is and what a structure such as
+a distribution has are sentences here, by the class of the expression.  `tests/analytics/test_kpi_pages.py` calculates
+both from answers.
 """
 
 from collections.abc import Callable, Iterator, Mapping

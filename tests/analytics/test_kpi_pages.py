@@ -2,24 +2,73 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from okube_api.analytics.formulas import describe_formula, list_events, list_fields
-from okube_api.catalogue.kpi import Kpi, Module
+from okube_api.analytics.formulas import describe_formula, describe_number, list_events, list_fields
+from okube_api.catalogue.kpi import Kpi, LeafShape, Module
 from okube_api.catalogue.registry import CATALOGUE
-from scripts.kpi_pages import DOCS, KpiExample, ask_all, compute_formula, render_page, run_samples
+from scripts.kpi_pages import (
+    DOCS,
+    KpiExample,
+    ask_all,
+    compute_formula,
+    evaluate_numbers,
+    render_page,
+    run_samples,
+)
+
+from tests.analytics.formula_clauses import check_formula, list_inner_numbers
 
 pytestmark = pytest.mark.anyio
 
 KPIS = [pytest.param(module, kpi, id=f"{module}-{kpi.name}") for module in CATALOGUE for kpi in CATALOGUE[module]]
 
 
+STRUCTURES = (
+    LeafShape.DISTRIBUTION,
+    LeafShape.BREAKDOWN,
+    LeafShape.AFFINITY,
+    LeafShape.MATRIX,
+    LeafShape.ORDER,
+    LeafShape.COMPARISON,
+    LeafShape.PER_CAMPAIGN,
+)
+"""Leaves whose formulas are not arithmetic."""
+
+STRUCTURED_KPIS = [
+    pytest.param(module, kpi, id=f"{module}-{kpi.name}")
+    for module in CATALOGUE
+    for kpi in CATALOGUE[module]
+    if kpi.leaf in STRUCTURES
+]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The examples of each module, and the numbers within its structures by their description."""
+
+    examples: Mapping[Module, list[KpiExample]]
+    inner_numbers: Mapping[Module, Mapping[str, float | None]]
+
+
 @pytest.fixture(scope="module")
-async def examples() -> Mapping[Module, list[KpiExample]]:
+async def answers() -> Answers:
     """Ask all questions of the pages."""
     async with run_samples() as sample:
-        return {module: await ask_all(sample, module) for module in CATALOGUE}
+        inner = {}
+        for module, kpis in CATALOGUE.items():
+            numbers = {number for kpi in kpis for number in list_inner_numbers(kpi.value)}
+            values = await evaluate_numbers(sample, module, numbers) if numbers else {}
+            inner[module] = {describe_number(number): value for number, value in values.items()}
+        return Answers({module: await ask_all(sample, module) for module in CATALOGUE}, inner)
+
+
+@pytest.fixture(scope="module")
+async def examples(answers: Answers) -> Mapping[Module, list[KpiExample]]:
+    """Return the examples."""
+    return answers.examples
 
 
 @pytest.mark.parametrize("module", Module)
@@ -38,6 +87,13 @@ async def test_formulas_with_numbers_give_the_answers(
         numbers = compute_formula(value, example.operands)
         for leaf in leaves if numbers else []:
             assert calculate(numbers or "") == pytest.approx(get_field(leaf, field), abs=1e-4)
+
+
+@pytest.mark.parametrize(("module", "kpi"), STRUCTURED_KPIS)
+async def test_clauses_of_other_formulas_are_true_of_the_answers(answers: Answers, module: Module, kpi: Kpi) -> None:
+    examples = {example.param["kpi"]: example.answer[0]["data"] for example in answers.examples[module]}
+    words = {**answers.inner_numbers[module], "visitor-days": examples.get("attendance", {}).get("all")}
+    check_formula(describe_formula(module, kpi)[0], examples[kpi.name]["all"], words)
 
 
 def calculate(formula: str) -> float:
