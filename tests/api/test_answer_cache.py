@@ -14,6 +14,7 @@ from okube_api.analytics import service
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
 from okube_api.analytics.rendering import RenderedContent
 from okube_api.api import route
+from okube_api.api.question_requests import provide_context
 from okube_api.api.routes import analytics as routes
 from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
@@ -223,7 +224,7 @@ async def test_refusals_are_not_cached(world: World) -> None:
 def test_the_revision_is_read_before_any_document(route: APIRoute) -> None:
     dependencies = route.dependant.dependencies
     if route.methods == {"POST"}:
-        assert dependencies[0].call is routes.provide_context
+        assert dependencies[0].call is provide_context
     else:
         assert not dependencies
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import routing
 from okube_api.api import request_body
-from okube_api.api.routes.analytics import QuestionRoute
+from okube_api.api.question_requests import QuestionRoute
 from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
 
