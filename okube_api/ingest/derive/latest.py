@@ -30,7 +30,7 @@ def find_changed_keys(before: pa.Table, after: pa.Table, key: Sequence[str]) -> 
     Each table has at most one row per key.
     """
     rows = pa.concat_tables([before, after])
-    if rows.num_rows == 0:
+    if before.num_rows == 0 or after.num_rows == 0:
         return rows.select(list(key))
     # Rows that are equal in both tables form groups of two.  The changed rows are those in groups of one.
     row_codes = [to_sort_codes(rows[name]) for name in rows.column_names]

@@ -12,6 +12,7 @@ from okube_api.catalogue.fact import Fact, Grain, Span
 from okube_api.ingest.columns.sort_codes import fill_nulls
 from okube_api.ingest.derive.latest import find_changed_keys
 from okube_api.ingest.derive.rollups import (
+    FactRows,
     build_rollup,
     decode_sets,
     drop_empty_rows,
@@ -73,15 +74,15 @@ class RollupChange:
         return drop_empty_rows(self.fact, self.grain, self.span, corrected)
 
 
-def compare_rollups(fact: Fact, grain: Grain, span: Span, before: pa.Table, after: pa.Table) -> RollupChange | None:
+def compare_rollups(grain: Grain, span: Span, before: FactRows, after: FactRows) -> RollupChange | None:
     """Return how a rollup changes when rows of some users are replaced, None when it does not.
 
-    before, after: rows of the fact.  They are all rows of these users in each day of the span (or week, or month) that
-    has any; if the span's rows hold no sets, rows that are the same before and after may be missing.
+    before, after: rows of the fact.  They are all rows of these users in each day (or week, or month: the span) whose
+    rows differ; if the span's rows hold no sets, rows that are the same before and after may be missing.
     """
-    old, new = (roll_up(fact, grain, rows, span) for rows in (before, after))
+    old, new = (roll_up(grain, rows, span) for rows in (before, after))
     keys = find_changed_keys(old, new, ("part", *grain.dimensions))
-    return RollupChange(fact, grain, span, keys, old, new) if keys.num_rows else None
+    return RollupChange(after.fact, grain, span, keys, old, new) if keys.num_rows else None
 
 
 def _correct_sets(sets: pa.ChunkedArray, keys: Ints, side: Ints, size: int) -> pa.Array:

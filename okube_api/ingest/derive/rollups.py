@@ -105,13 +105,22 @@ def add_buckets(fact: Fact, rows: pa.Table) -> pa.Table:
     return pa.table({"part": pa.array(day), **buckets, **{column.name: rows[column.name] for column in fact.columns}})
 
 
-class _FactRows:
-    """Rows of a fact; what several grains need of them is computed once."""
+class FactRows:
+    """Rows of a fact to sum into rollups; what several grains or spans need of them is computed once."""
 
     def __init__(self, fact: Fact, rows: pa.Table) -> None:
         self.fact, self.rows = fact, rows
         self._codes: dict[str, Ints] = {}
         self._sums: dict[Measure, tuple[Numerators, ...]] = {}
+        self._restricted: dict[tuple[str, str], FactRows] = {}
+
+    def restrict(self, only: tuple[str, str] | None) -> "FactRows":
+        """Return the rows that a grain sums: all, or those with a value in a column."""
+        if only is None:
+            return self
+        if only not in self._restricted:
+            self._restricted[only] = FactRows(self.fact, self.rows.filter(pc.field(only[0]) == only[1]))
+        return self._restricted[only]
 
     def group(self, keys: Sequence[str]) -> RowGroups:
         """Return the groups of rows that are equal in these columns."""
@@ -134,21 +143,15 @@ class _FactRows:
 
 def roll_up_days(fact: Fact, rows: pa.Table, grains: Sequence[Grain]) -> Iterator[tuple[Table, pa.Table]]:
     """Yield the rollups by day of some grains of a fact, with their rows."""
-    fact_rows = _FactRows(fact, rows)
+    fact_rows = FactRows(fact, rows)
     for grain in grains:
         if Span.DAY in grain.spans:
-            yield fact.rollup(grain, Span.DAY), _roll_up(grain, fact_rows, Span.DAY)
+            yield fact.rollup(grain, Span.DAY), roll_up(grain, fact_rows, Span.DAY)
 
 
-def roll_up(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> pa.Table:
+def roll_up(grain: Grain, fact_rows: FactRows, span: Span = Span.DAY) -> pa.Table:
     """Return the rollup rows of a fact's rows, which must be complete for each of their days (or longer spans)."""
-    return _roll_up(grain, _FactRows(fact, rows), span)
-
-
-def _roll_up(grain: Grain, fact_rows: _FactRows, span: Span) -> pa.Table:
-    if grain.only is not None:
-        column, value = grain.only
-        fact_rows = _FactRows(fact_rows.fact, fact_rows.rows.filter(pc.field(column) == value))
+    fact_rows = fact_rows.restrict(grain.only)
     fact, rows = fact_rows.fact, fact_rows.rows
     groups = fact_rows.group((span.value, *grain.dimensions))
     columns = {name: rows[name].take(pa.array(groups.first_rows)) for name in grain.dimensions}

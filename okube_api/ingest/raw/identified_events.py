@@ -24,7 +24,7 @@ async def read_identified_events(
     # behind those of earlier days: readers take a day for complete as soon as a later one comes.
     waiting: list[pa.Table] = []  # events of one day
     waiting_day = low
-    async for block in read_blocks(view, kind.table, low, high, delta.either_side):
+    async for block in read_blocks(view, kind.table, low, high, delta.list_batches(kind)):
         day = to_integers(block["part"])
         must_wait = _mark_identified(block) & (day == day[-1])
         ready = block.filter(pa.array(~must_wait)) if must_wait.any() else block

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from okube_api.ingest.columns.columns import to_integers
 from okube_api.ingest.derive.deduplication import deduplicate
+from okube_api.ingest.events.kinds import EventKind
 from okube_api.ingest.events.tables import LEDGER, UNDATED_PART
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.conditions import EVERYTHING, Condition
@@ -23,6 +24,7 @@ class BatchDelta:
     live: batches that count after the change.  added, removed: batches that the change adds or removes.
     oldest_day: the first UTC day whose events count after the change; None for no limit.
     excluded_user, excluded_device: numbers of a user and of a device whose events do not count after the change.
+    kinds: the kinds of events that the batches have; None when they are not known.
     """
 
     live: frozenset[int]
@@ -31,10 +33,12 @@ class BatchDelta:
     oldest_day: int | None = None
     excluded_user: int | None = None
     excluded_device: int | None = None
+    kinds: frozenset[str] | None = None
 
-    @property
-    def either_side(self) -> frozenset[int]:
-        """The batches that count before the change, after it, or both."""
+    def list_batches(self, kind: EventKind) -> frozenset[int]:
+        """Return the batches that count before the change, after it, or both; none if they have no events of a kind."""
+        if self.kinds is not None and kind.name not in self.kinds:
+            return frozenset()
         return self.live | self.removed
 
     def find_row_changes(self, rows: pa.Table) -> Ints:
@@ -51,7 +55,7 @@ class BatchDelta:
     def deduplicate(self, rows: pa.Table, content: Sequence[str]) -> tuple[Flags, Flags]:
         """Return which rows count after the change, one per event, and which count only before or only after it.
 
-        rows: all rows of some parts, of the batches of `either_side`.
+        rows: all rows of some parts, of the batches of `list_batches`.
         """
         return deduplicate(rows, self.find_row_changes(rows), content)
 

@@ -81,7 +81,8 @@ async def read_panelists(view: Reader, delta: BatchDelta) -> PanelIndex:
     codes = {code for name in ("home", "work") for code in panelists[name].unique().to_pylist() if code is not None}
     kind = KINDS["areas"]
     of_codes = OneOf("code", tuple(sorted(codes)))
-    blocks = [block async for block in read_blocks(view, kind.table, *_UNDATED, delta.either_side, where=of_codes)]
+    batches = delta.list_batches(kind) if codes else ()
+    blocks = [block async for block in read_blocks(view, kind.table, *_UNDATED, batches, where=of_codes)]
     rows = pa.concat_tables([make_empty_rows(kind.table), *map(encode_texts, blocks)]).unify_dictionaries()
     counts_after = rows.filter(pa.array(delta.find_row_changes(rows) >= 0))
     return index_panel(panelists, _select_current(counts_after, kind), is_sparse=True)
@@ -92,7 +93,7 @@ async def read_panelists(view: Reader, delta: BatchDelta) -> PanelIndex:
 
 async def _find_last_user(view: Reader, kind: EventKind, delta: BatchDelta, parts: DayRange) -> int:
     last_user = 0
-    async for block in read_blocks(view, kind.table, *parts, delta.either_side):
+    async for block in read_blocks(view, kind.table, *parts, delta.list_batches(kind)):
         last_user = max(last_user, int(to_integers(block["user"]).max(initial=0)))
     return last_user
 
@@ -100,7 +101,7 @@ async def _find_last_user(view: Reader, kind: EventKind, delta: BatchDelta, part
 async def _read_users(view: Reader, kind: EventKind, delta: BatchDelta, parts: DayRange, low: int) -> pa.Table:
     """Return the events of `USERS_PER_BLOCK` users from number `low` on; all events where the key has no user."""
     events = [make_empty_rows(kind.table)]
-    async for block in read_blocks(view, kind.table, *parts, delta.either_side):
+    async for block in read_blocks(view, kind.table, *parts, delta.list_batches(kind)):
         if "user" in kind.natural_key:
             user = to_integers(block["user"])
             block = block.filter(pa.array((user >= low) & (user < low + USERS_PER_BLOCK)))  # noqa: PLW2901

@@ -225,7 +225,9 @@ async def _refresh_deliveries(change: Change, context: DerivationContext, task: 
     writer = BufferedFactWriter(change, DELIVERIES)
     for first, last in task.day_ranges:
         for group in (groups := DayGroups(range(first, last + 1))):
-            events = await read_events(change, kinds.DELIVERIES.table, group[0], group[-1], task.delta.either_side)
+            events = await read_events(
+                change, kinds.DELIVERIES.table, group[0], group[-1], task.delta.list_batches(kinds.DELIVERIES)
+            )
             groups.fit(events.num_rows / len(group))
             rows, affected_days = await asyncio.to_thread(_compare_deliveries, events, task.delta, context)
             days = [day for day in group if day in affected_days | task.extra_days]

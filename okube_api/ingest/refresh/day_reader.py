@@ -32,7 +32,7 @@ async def find_event_users(view: Reader, kinds: Sequence[EventKind], low: int, h
     """
     has_events = np.zeros(0, np.bool_)
     for kind in kinds:
-        async for block in read_blocks(view, kind.table, low, high, delta.either_side):
+        async for block in read_blocks(view, kind.table, low, high, delta.list_batches(kind)):
             users = to_integers(block["user"])
             if (size := int(users.max()) + 1) > len(has_events):
                 has_events = np.concatenate((has_events, np.zeros(size - len(has_events), np.bool_)))
@@ -81,7 +81,7 @@ async def _read_whole_days(
 ) -> AsyncIterator[pa.Table]:
     """Yield the events that count before or after the change, in tables of whole UTC days."""
     pending = make_empty_rows(kind.table)
-    async for block in read_blocks(view, kind.table, low, high, delta.either_side):
+    async for block in read_blocks(view, kind.table, low, high, delta.list_batches(kind)):
         newest = block["part"][-1].as_py()
         rows = block if users is None else block.filter(pa.array(_mark_users(block, users)))
         pending = pa.concat_tables([pending, encode_texts(rows)])

@@ -1,7 +1,7 @@
 """Replaces the rows of some users on days of a fact, and corrects the fact's rollups by the difference."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +10,12 @@ from okube_api.catalogue.buckets import bucket_numbers, first_day
 from okube_api.catalogue.fact import ELAPSED, Fact, Span
 from okube_api.ingest.columns.columns import to_integers
 from okube_api.ingest.derive.rollup_changes import RollupChange, RollupMismatch, compare_rollups
-from okube_api.ingest.derive.rollups import add_buckets
+from okube_api.ingest.derive.rollups import FactRows, add_buckets
 from okube_api.ingest.refresh.user_slice import UserSlice
 from okube_api.store.conditions import AnyOf, Between, Condition, Missing, OneOf
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.plans import Select
-from okube_api.store.ranges import find_ranges
+from okube_api.store.ranges import find_ranges, join_ranges
 from okube_api.store.schema import ColumnType
 
 
@@ -58,25 +58,38 @@ class FactPatcher:
         """Correct the rollups of the days, and of the longer periods that contain them."""
         if not self._days:
             return
+        grains = self._fact.grains
         before, after = pa.concat_tables(self._before), pa.concat_tables(self._after)
-        for span in Span:
-            grains = [grain for grain in self._fact.grains if span in grain.spans]
-            sides = before, after
-            if span is not Span.DAY and any(grain.sets(span) for grain in grains):
-                other_days = await self._read_other_days(span)
-                sides = pa.concat_tables([before, other_days]), pa.concat_tables([after, other_days])
-            for grain in grains:
-                change = await asyncio.to_thread(compare_rollups, self._fact, grain, span, *sides)
+        sides = FactRows(self._fact, before), FactRows(self._fact, after)
+        await self._correct_grains((Span.DAY,), *sides)
+        longer_spans = [span for span in (Span.WEEK, Span.MONTH) if any(span in grain.spans for grain in grains)]
+        with_sets = [span for span in longer_spans if any(grain.sets(span) for grain in grains)]
+        if with_sets and (other_days := await self._read_other_days(with_sets)).num_rows:
+            before, after = (pa.concat_tables([rows, other_days]) for rows in (before, after))
+            sides = FactRows(self._fact, before), FactRows(self._fact, after)
+        await self._correct_grains(longer_spans, *sides)
+
+    async def _correct_grains(self, spans: Sequence[Span], before: FactRows, after: FactRows) -> None:
+        for span in spans:
+            for grain in self._fact.grains:
+                if span not in grain.spans:
+                    continue
+                change = await asyncio.to_thread(compare_rollups, grain, span, before, after)
                 if change is not None:
                     await self._correct(change)
 
     async def _read_days(self, where: Condition) -> pa.Table:
         return await self._slice.select(Select(self._fact.table, where, tuple(self._schema.names)))
 
-    async def _read_other_days(self, span: Span) -> pa.Table:
-        """Return the users' rows on the other days of the periods that contain a replaced day."""
-        numbers = np.unique(bucket_numbers(np.array(list(self._days), np.int64), span)).tolist()
-        periods = [(first_day(span, low), first_day(span, high + 1) - 1) for low, high in find_ranges(numbers)]
+    async def _read_other_days(self, spans: Sequence[Span]) -> pa.Table:
+        """Return the users' rows on the other days of the weeks or months that contain a replaced day."""
+        days = np.array(list(self._days), np.int64)
+        numbers = {span: np.unique(bucket_numbers(days, span)).tolist() for span in spans}
+        periods = join_ranges(
+            (first_day(span, low), first_day(span, high + 1) - 1)
+            for span, of_span in numbers.items()
+            for low, high in find_ranges(of_span)
+        )
         where = Between("part", periods[0][0], periods[-1][1])
         rows = await self._read_days(where & AnyOf(tuple(Between("part", *days) for days in periods)))
         return rows.filter(pa.array(~np.isin(to_integers(rows["part"]), list(self._days)))).cast(self._schema)

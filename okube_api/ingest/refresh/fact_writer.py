@@ -11,6 +11,7 @@ from okube_api.catalogue.buckets import bucket_numbers, first_day
 from okube_api.catalogue.fact import Fact, Grain, Span
 from okube_api.ingest.columns.columns import to_integers
 from okube_api.ingest.derive.rollups import (
+    FactRows,
     add_buckets,
     can_merge_days,
     merge_days,
@@ -76,8 +77,10 @@ class FactWriter:
         await self._replace(grain, span, range(first, last + 1), pending, merges=merges)
 
     async def _replace(self, grain: Grain, span: Span, parts: range, rows: pa.Table, *, merges: bool) -> None:
-        roll = merge_days if merges else roll_up
-        sums = await asyncio.to_thread(roll, self._fact, grain, rows, span)
+        if merges:
+            sums = await asyncio.to_thread(merge_days, self._fact, grain, rows, span)
+        else:
+            sums = await asyncio.to_thread(roll_up, grain, FactRows(self._fact, rows), span)
         await self._change.replace(self._fact.rollup(grain, span), list(parts), sums)
 
 

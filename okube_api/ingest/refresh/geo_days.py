@@ -157,7 +157,7 @@ async def _read_stay_events(
 
     first, last = span
     pending, events = make_arrow_schema(get_stored_types(STAYS.table)).empty_table(), NO_STAY_EVENTS
-    async for block in read_blocks(view, STAYS.table, first - 1, last + 1, delta.either_side):
+    async for block in read_blocks(view, STAYS.table, first - 1, last + 1, delta.list_batches(STAYS)):
         pending = pa.concat_tables([pending, block])
         # The last UTC day of the block may continue in the next block.  A local day can have events of the UTC days
         # before and after it.  So the last complete local day is two days before the last UTC day.

@@ -4,7 +4,7 @@ Each operation (add, remove, rebuild, exclude, expire) is a tuple of steps, run 
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from okube_api.ingest.derive.geo_stays import PingUse
 from okube_api.ingest.events.kinds import KINDS
@@ -148,6 +148,7 @@ class FactRefresh:
 
     def _start(self, live: Mapping[int, str], delta: BatchDelta, batches: Sequence[Batch] = ()) -> RefreshState:
         kinds = frozenset(batch.kind for batch in batches)
+        delta = replace(delta, kinds=kinds.union(live.values()))
         return RefreshState(self._change, self._context, delta, live, batches=batches, kinds=kinds)
 
 

@@ -130,7 +130,8 @@ async def mark_first_rollups(state: RefreshState) -> None:
     new = {batch.number for batch in state.batches}
     earlier = {kind for number, kind in state.live.items() if number not in new}
     groups = [group for group in _GROUPS if earlier.isdisjoint(group.kinds) and not state.kinds.isdisjoint(group.kinds)]
-    await mark_complete(state.change, [fact.name for group in groups for fact in group.facts])
+    if groups:
+        await mark_complete(state.change, [fact.name for group in groups for fact in group.facts])
 
 
 async def mark_rebuilt_rollups(state: RefreshState) -> None:

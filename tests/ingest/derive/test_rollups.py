@@ -13,7 +13,7 @@ from okube_api.catalogue.buckets import bucket_numbers
 from okube_api.catalogue.fact import DAY_COLUMNS, Fact, Grain, Measure, Span
 from okube_api.catalogue.facts import FACTS
 from okube_api.catalogue.weights import MAX_WEIGHT
-from okube_api.ingest.derive.rollups import merge_days, roll_up
+from okube_api.ingest.derive.rollups import FactRows, merge_days, roll_up
 from okube_api.store.plan_analysis import make_arrow_schema
 from okube_api.store.schema import ColumnType
 from tests.rounds import count_examples
@@ -99,12 +99,12 @@ def read_sums(grain: Grain, rollup: pa.Table) -> dict[Any, dict[str, int]]:
 def test_sums_of_every_measure(fact: Fact, grain: Grain, data: st.DataObject) -> None:
     rows = data.draw(draw_rows(fact, grain))
     table = to_fact_table(fact, rows)
-    by_day = roll_up(fact, grain, table)
+    by_day = roll_up(grain, FactRows(fact, table))
     assert read_sums(grain, by_day) == sum_rows(fact, grain, rows, Span.DAY)
     for span in (span for span in grain.spans if span is not Span.DAY):
         expected = sum_rows(fact, grain, rows, span)
         assert read_sums(grain, merge_days(fact, grain, by_day, span)) == expected
-        assert read_sums(grain, roll_up(fact, grain, table, span)) == expected
+        assert read_sums(grain, roll_up(grain, FactRows(fact, table), span)) == expected
 
 
 def test_columns_are_wide_where_64_bits_might_not_do() -> None:
