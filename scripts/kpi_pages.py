@@ -302,7 +302,8 @@ def _render_kpi(module: Module, kpi: Kpi, each: KpiExample, record: Json) -> Ite
     yield "```text"
     yield from _render_formula(kpi, each, record["formula"])
     yield "```\n"
-    yield f"- **Unit** `{kpi.unit}`, **kind** `{kpi.kind}`, **leaf** `{kpi.leaf}` ([what these mean](../kpis.md))"
+    explained = "[what these mean](../kpis.md#kinds-and-units)"
+    yield f"- **Unit** `{kpi.unit}`, **kind** `{kpi.kind}`, **leaf** `{kpi.leaf}` ({explained})"
     yield f"- **Needs** events: {', '.join(record['events'])}{_also_needed(kpi, record)}"
     for mode, granularities in record["granularities"].items():
         yield f"- **{mode.capitalize()}** by {', '.join(granularities) or 'nothing'}"

@@ -7,7 +7,7 @@ import orjson
 
 from okube_api.analytics.formulas import describe_formula, list_events
 from okube_api.analytics.kpi_options import describe_options
-from okube_api.catalogue.kpi import Kpi, LeafShape, Module
+from okube_api.catalogue.kpi import Kpi, LeafShape, Module, Unit
 from okube_api.catalogue.registry import CATALOGUE
 from okube_api.catalogue.scopes import Scope
 from okube_api.catalogue.shapes import DESCRIPTIONS, EXAMPLES
@@ -34,50 +34,77 @@ MODULES = {
 _PAGE = """\
 # The KPIs
 
-Generated from the catalogue (`okube_api/catalogue/`); change it there. `GET /analytics/kpis` returns it as JSON.
-
 A KPI is a figure that can be asked for by name. Each is explained on the page of its module: what it tells, its
 formula, what it can be asked by, and a question with its answer. [Concepts](concepts.md) explains the words.
 
-**Kind**: {kinds}.
+This page is generated from the catalogue, `okube_api/catalogue/`; `GET /analytics/kpis` returns the same as JSON, and
+also what else each KPI can be asked for: granularities, groupings and options
+([questions](questions.md#the-catalogue)). Every KPI can be asked for by `globals`, and by the scopes in its row.
 
-**Unit**: `n` count; `s` seconds; `d` days; `m` metres; `EUR` the application's currency; `1` ratio, as a decimal.
+{tables}
 
-Every KPI can be requested by `globals` and by the scopes in its row. `GET /analytics/kpis` also lists what else it can
-be asked for: granularities, groupings and options; see [questions](questions.md#the-catalogue).
+## Kinds and units
 
-What is known of a campaign only (its costs, its deliveries without a site) belongs to its active sites in equal parts;
-to its own sites when all of them are inactive; to all active sites when it names none. A question sums the parts of the
+| kind | how its values add up |
+|---|---|
+{kinds}
+
+| unit | meaning |
+|---|---|
+{units}
+
+## Rules that several KPIs share
+
+**Costs and deliveries without a site.** What is known of a campaign only belongs to its active sites in equal parts; to
+its own sites when all of them are inactive; to all active sites when it names none. A question sums the parts of the
 sites that it reaches: an inactive one only when a filter or the path names it.
 
-Filters on campaigns, levers and extras must all be met by one campaign of the path. `not` keeps the paths that hold
+**Filters on campaigns, levers and extras** must all be met by one campaign of the path. `not` keeps the paths that have
 another campaign, too. A deleted campaign is in no path.
 
-A purchase belongs to the latest visit of that user to that site on that local day, at the same instant or before. Of
-touches of one campaign at one instant, a click counts before a print. A silence of exactly the gap continues the stay.
+**Purchases and visits.** A purchase belongs to the latest visit of that user to that site on that local day, at the
+same instant or before. Refunds (purchases with a negative amount) are placed and attributed like purchases, but only
+revenues and sales change with them: they count neither as purchases nor as conversions.
 
-A study that names no site has all of them; one that names no point of interest has none. The study `all`, which every
-application has, has all of both. By sites, `poiSessions` and `perPoiSessions` are about the users with an indoor stay
-at that site that the whole question reaches, filters included; their stays at points of interest count in their own
-buckets. `posAffinity` leaves out areas without visitors.
+**Order of touches.** Of touches of one campaign at one instant, a click counts before a print.
 
-A user who is new twice, more than 12 months apart, counts once in `all` and once in each bucket where they are new.
+**Gaps.** A stay goes on when the silence between two positions or detections is as long as the gap, and ends when it is
+longer.
 
-Each leaf of `comparisonOfflineVisits` has its own touches and visits: the first touch is that of the bucket and of the
-campaigns that the filters and the scope keep. Users who were exposed, too, are not in the control group. The interval
-is that of the log of the rate ratio, with z = 1.96.
+**Studies.** A study that names no site has all of them; one that names no point of interest has none. The study `all`,
+which every application has, has all of both.
 
-Refunds (purchases with a negative amount) are placed and attributed like purchases, and change revenues and sales only:
-they are no purchases and no conversions.
+**Points of interest by site.** By sites, `poiSessions` and `perPoiSessions` are about the users who had an indoor stay
+at that site within the period and filters of the question; each of their stays at points of interest counts in the
+bucket of its own day. By homes, works and zones, `posAffinity` compares people of the same area, and leaves out areas
+without visitors.
 
-Store performance counts all visits and purchases. A purchase belongs to its own local day, and is attributed when its
-outcome is: `sales` are the attributed `revenues` of conversion plus `unattributedSales`, without uplift in both. Visits
-of a user at the same site on one day are several visits of one visitor. Visits to inactive sites count for whether a
-visitor is new.
+**New users.** A user who is new twice, more than 12 months apart, counts once in `all` and once in each bucket where
+they are new.
 
-Notes on the values are in `meta.notes` with `?meta=true`, and their codes in the response header `X-Okube-Notes`; see
-[questions](questions.md#notes).
+**Control groups.** Each value of `comparisonOfflineVisits` has its own touches and visits: in a bucket, only those of
+that bucket count, and of the touches only those of campaigns that the filters and the scope keep. A user who was also
+exposed is not in the control group. The interval is that of the logarithm of the rate ratio, with z = 1.96.
+
+**Store performance** counts all visits and purchases. A purchase belongs to its own local day, and is attributed when
+its outcome is: `sales` are the attributed `revenues` of conversion plus `unattributedSales`, without uplift in both.
+Several visits of a user to the same site on one day are visits of one visitor. Visits to inactive sites count when the
+server finds out whether a visitor is new.
+
+**Notes** on the values are in `meta.notes` with `?meta=true`, and their codes in the response header `X-Okube-Notes`;
+see [questions](questions.md#notes).
 """
+
+UNITS = {
+    Unit.COUNT: "count",
+    Unit.SECONDS: "seconds",
+    Unit.DAYS: "days",
+    Unit.METRES: "metres",
+    Unit.MONEY: "money, in the currency of the application whatever it is",
+    Unit.RATIO: "ratio, as a decimal: 0.25 is 25 %",
+    Unit.INDEX: "index: 100 is as much as the reference",
+    Unit.MIXED: "several values with units of their own",
+}
 
 
 def list_kpi_records() -> list[Json]:
@@ -108,7 +135,20 @@ def render_page() -> str:
 
 
 def _build_lines() -> Iterator[str]:
-    yield _PAGE.format(kinds="; ".join(f"{kind} {words}" for kind, words in KINDS.items()))
+    yield _PAGE.format(
+        tables="\n".join(_build_tables()).rstrip(),
+        kinds="\n".join(f"| {kind} | {words} |" for kind, words in KINDS.items()),
+        units="\n".join(f"| `{unit}` | {words} |" for unit, words in UNITS.items()),
+    )
+    yield "## Leaves\n"
+    yield "The shapes of the values under `all` and under each bucket.\n"
+    for leaf in LeafShape:
+        if any(kpi.leaf is leaf for kpis in CATALOGUE.values() for kpi in kpis):
+            yield f"**{leaf.value}**: {DESCRIPTIONS[leaf]}\n"
+            yield f"```json\n{orjson.dumps(EXAMPLES[leaf]).decode()}\n```\n"
+
+
+def _build_tables() -> Iterator[str]:
     for module, kpis in CATALOGUE.items():
         page = f"kpis/{module.value}.md"
         yield f"## {module.value} ({len(kpis)})\n"
@@ -120,12 +160,6 @@ def _build_lines() -> Iterator[str]:
             cells = (name, kpi.meaning, kpi.kind.value, kpi.unit.value, kpi.leaf.value, ", ".join(kpi.scopes))
             yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
         yield ""
-    yield "## Leaves\n"
-    yield "The shapes of the values under `all` and under each bucket.\n"
-    for leaf in LeafShape:
-        if any(kpi.leaf is leaf for kpis in CATALOGUE.values() for kpi in kpis):
-            yield f"**{leaf.value}**: {DESCRIPTIONS[leaf]}\n"
-            yield f"```json\n{orjson.dumps(EXAMPLES[leaf]).decode()}\n```\n"
 
 
 if __name__ == "__main__":

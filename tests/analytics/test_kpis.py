@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from okube_api.analytics.kpis import KINDS, list_kpi_records, render_page
-from okube_api.catalogue.kpi import KpiKind, LeafShape
+from okube_api.analytics.kpis import KINDS, UNITS, list_kpi_records, render_page
+from okube_api.catalogue.kpi import KpiKind, LeafShape, Unit
 from okube_api.catalogue.registry import CATALOGUE
 from okube_api.catalogue.shapes import DESCRIPTIONS, EXAMPLES
 
@@ -23,8 +23,9 @@ def test_every_kpi_is_on_the_page_and_in_the_records() -> None:
     assert all(render_page().count(f"[`{name}`](kpis/{module}.md#{name.lower()})") == 1 for module, name in names)
 
 
-def test_every_kind_and_shape_is_explained() -> None:
+def test_every_kind_unit_and_shape_is_explained() -> None:
     assert set(KINDS) == {kind.value for kind in KpiKind}
+    assert set(UNITS) == set(Unit)
     assert set(DESCRIPTIONS) == set(EXAMPLES) == set(LeafShape)
 
 
