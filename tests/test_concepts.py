@@ -87,6 +87,16 @@ async def test_the_picture_of_uplift(sample: SampleClient) -> None:
     assert f"{people} visitors without uplift, {inhabitants:g} with it" in PAGE
 
 
+async def test_figures_of_stays_are_those_of_the_measurement() -> None:
+    table = (DOCS / "stays.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| high street, polygons \| every 5 minutes \| new \|(.*)\|$", table, re.MULTILINE)
+    precision, recall, _, dwell_error, _ = (cell.strip() for cell in row.split("|"))
+    text = " ".join(PAGE.split())
+    assert f"{100 * float(precision):.0f} of 100 stays are visits" in text
+    assert f"{100 * float(recall):.0f} of 100 visits are found" in text
+    assert f"more than {dwell_error.removeprefix('+').removesuffix(' min')} minutes longer than the visit" in text
+
+
 @pytest.mark.parametrize("kpi", ["posSessions", "attendance", "uniqUsers"])
 async def test_the_table_of_counts(sample: SampleClient, kpi: str) -> None:
     data = await ask(sample, STUDY, kpi, WEEKS)
