@@ -280,12 +280,14 @@ async def _start_background_work(
     if services.store.is_exclusive:  # what was being received belongs to a process that has ended
         await ingest.interrupt_received()
         await services.jobs.expire_leases()
+    closing.push_async_callback(services.deletion.close)
     closing.push_async_callback(ingest.close)
     closing.push_async_callback(invalidation.close)
     services.job_runner.start(starting)
     closing.push_async_callback(services.job_runner.close)
     for name, work, interval_s in (
         ("interrupted ingest work could not be finished", resume, RESUME_INTERVAL_S),
+        ("deleted applications could not be removed", services.deletion.resume_in_background, RESUME_INTERVAL_S),
         ("events older than the retention period could not be removed", ingest.delete_expired, RETENTION_INTERVAL_S),
         ("jobs that have expired could not be removed", services.job_runner.delete_expired, RETENTION_INTERVAL_S),
         ("columns could not be loaded ahead", warming.refresh, SAVE_INTERVAL_S),

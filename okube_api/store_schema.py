@@ -1,6 +1,7 @@
 """The schema of the store: collections and tables of all domains."""
 
 from okube_api.analytics.warming import LOADED_COLUMNS
+from okube_api.applications.deletions import DELETIONS
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.areas.repository import AREAS
 from okube_api.auth.attempts import ATTEMPTS, KNOWN_ADDRESSES
@@ -32,6 +33,7 @@ from okube_api.views.repository import VIEWS
 SCHEMA = Schema(
     collections=(
         APPLICATIONS,
+        DELETIONS,
         USERS,
         DENYLIST,
         IDEMPOTENCY,

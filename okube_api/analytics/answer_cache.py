@@ -123,6 +123,11 @@ class AnswerCache:
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
 
+    def forget(self, application: str) -> None:
+        """Drop the answers of an application."""
+        for key in [key for key, entry in self._entries.items() if entry.validity.application == application]:
+            self._drop(key)
+
     def clear(self) -> None:
         """Drop all entries."""
         self._entries.clear()

@@ -153,6 +153,19 @@ def _require_platform_admin(user: User) -> User:
 PlatformAdmin = Annotated[User, Depends(require_platform_admin)]
 
 
+async def load_access_to_delete(application: ApplicationInPath, identity: IdentityDep, services: ServicesDep) -> Access:
+    """Return the access of a platform administrator to an application.
+
+    Raise NotFound for a user without any role there, Forbidden for any other.
+    """
+    access = await load_access(services, identity.user, application, Role.READER)
+    await require_platform_admin(identity)
+    return access
+
+
+CanDelete = Annotated[Access, Depends(load_access_to_delete)]
+
+
 async def require_login(identity: IdentityDep) -> Identity:
     """Return the identity of a user who has logged in.  Raise Forbidden for an API key."""
     _record(_LOGIN, Role.READER)
@@ -223,7 +236,7 @@ async def load_by_key(services: Services, user: User, resources: Repository, key
 
     Raise NotFound, Forbidden, and AmbiguousKey with the applications when several have the key.
     """
-    readable = EVERYTHING if user.applications is None else OneOf("application", user.applications)
+    readable = await _match_readable(services, user)
     documents = await resources.store.find(resources.collection, readable & match_keys(resources.key_field, (key,)))
     if not documents:
         raise NotFound(resources.kind, key)
@@ -268,13 +281,18 @@ async def build_readable(request: Request, identity: IdentityDep, services: Serv
     in_body = await _read_app_in_body(request, services) if has_body(request) else None
     names = [name for name in (request.path_params.get("application"), app, in_body) if name]
     if not names:
-        ids = identity.user.applications
-        return EVERYTHING if ids is None else OneOf("application", ids)
+        return await _match_readable(services, identity.user)
     access = await load_access(services, identity.user, names[0], Role.READER)
     for where, name in (("query", app), ("body", in_body)):
         if name:
             require_application(access.application, name, where)
     return OneOf("application", (access.application.id,))
+
+
+async def _match_readable(services: Services, user: User) -> Condition:
+    """Return the condition that a document belongs to an application that the user may read."""
+    readable = EVERYTHING if user.applications is None else OneOf("application", user.applications)
+    return readable & await services.applications.match_not_deleted()
 
 
 def require_application(application: Application, name: str, where: str) -> None:

@@ -7,6 +7,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from okube_api.analytics.service import Analytics
+from okube_api.api.application_deletion import ApplicationDeletion, plan_passes
 from okube_api.api.cascade_delete import CascadeDelete
 from okube_api.api.question_work import QuestionWork
 from okube_api.applications.repository import ApplicationRepository
@@ -72,6 +73,7 @@ class Services:
     jobs: JobRepository
     job_results: JobResults
     job_runner: JobRunner
+    deletion: ApplicationDeletion
 
 
 def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes) -> Services:
@@ -107,6 +109,15 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         is_stale=invalidation.is_stale,
         has_pings=has_pings,
     )
+    deletion = ApplicationDeletion(
+        store,
+        clock,
+        plan_passes(store, settings.query_timeout_s),
+        applications=applications,
+        users=sessions.users,
+        keys=sessions.keys,
+        caches=(store, analytics.answer_cache),
+    )
     jobs, job_results = JobRepository(store, clock), JobResults(store, clock)
     work = QuestionWork(analytics, applications, sites, studies, sessions.users, timeout_s=settings.job_timeout_s)
     return Services(
@@ -138,6 +149,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         jobs=jobs,
         job_results=job_results,
         job_runner=JobRunner(jobs, job_results, work, most_bytes=settings.job_results_mb * 2**20),
+        deletion=deletion,
     )
 
 

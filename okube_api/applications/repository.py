@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
+from okube_api.applications.deletions import DELETIONS
 from okube_api.applications.schemas import change_settings
 from okube_api.clock import Clock
-from okube_api.errors import NotFound
+from okube_api.errors import NotFound, RequestConflict
 from okube_api.kit.application import NEW_STAYS, Application
 from okube_api.kit.repository import Precondition, Repository
 from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, WatchedFields, detect_changes
 from okube_api.kit.revision_cache import RevisionCache
-from okube_api.store.conditions import EVERYTHING, Condition, OneOf
+from okube_api.store.conditions import EVERYTHING, Condition, OneOf, equal
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
@@ -48,6 +49,7 @@ class ApplicationRepository(Repository):
         super().__init__(store, clock)
         self._changes = changes
         self._loaded = RevisionCache[Application](store, self.collection, most=_MOST_LOADED)
+        self._deleted = RevisionCache[tuple[str, ...]](store, DELETIONS, most=1)
 
     async def load(self, id_or_key: str) -> Application:
         """Return the application with this id or key, from memory until an application is written.  Raise NotFound.
@@ -71,14 +73,28 @@ class ApplicationRepository(Repository):
         """Return the applications with these ids, or all of them, sorted by `_id`."""
         return await self.store.find(self.collection, match_ids(ids))
 
+    async def match_not_deleted(self) -> Condition:
+        """Return the condition that a document does not belong to an application that is being removed."""
+
+        async def read() -> tuple[str, ...]:
+            return tuple(record["_id"] for record in await self.store.find(DELETIONS, EVERYTHING, fields=()))
+
+        deleted = await self._deleted.load("ids", read)
+        return ~OneOf("application", deleted) if deleted else EVERYTHING
+
     async def create(self, fields: Json) -> Json:
-        """Insert a new application and return it.  Raise Taken."""
+        """Insert a new application and return it.  Raise Taken.
+
+        Raise RequestConflict when an earlier attempt of the same request has created one that was deleted since.
+        """
         if (created := await self.find_created()) is not None:
             return created
         defaults = {"name": fields["key"], **DEFAULTS}
         settings = change_settings(NEW_SETTINGS, fields.get("settings", {}))
         document = self.build_document("", {**defaults, **fields, "settings": settings})
         del document["application"]
+        if await self.store.get(DELETIONS, equal("_id", document["_id"])) is not None:
+            raise RequestConflict("The application of this Idempotency-Key was deleted. Use another key.")
         await self.insert([document])
         return document
 

@@ -17,7 +17,15 @@ from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
 
-KEYS = Collection("api_keys", fields={"version": ColumnType.INTEGER, "user": ColumnType.TEXT}, has_revision=True)
+KEYS = Collection(
+    "api_keys",
+    fields={
+        "version": ColumnType.INTEGER,
+        "user": ColumnType.TEXT,
+        "applications": ColumnType.TEXTS,  # those that it is restricted to; absent when it is not
+    },
+    has_revision=True,
+)
 
 
 class ApiKeyRepository(Repository):
@@ -50,6 +58,17 @@ class ApiKeyRepository(Repository):
     async def remove_all(self, user: str) -> None:
         """Delete all keys of a user, by the user's id."""
         await self.store.delete(KEYS, equal("user", user))
+
+    async def drop_application(self, key: Json, application: str) -> None:
+        """Take a deleted application from those that a key is restricted to; delete a key for no other one."""
+
+        async def edit(stored: Json) -> Json:
+            remaining = [each for each in stored["applications"] if each != application]
+            return stored | {"applications": remaining}
+
+        changed = await self.change(key, edit)
+        if not changed["applications"]:  # it would allow nothing
+            await self.remove(changed)
 
     async def get_for_user(self, user: User, identifier: str) -> Json:
         """Return a key of a user.  Raise NotFound, also for another user's key."""

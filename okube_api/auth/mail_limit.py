@@ -34,7 +34,7 @@ class MailLimit:
 
     async def _add(self, name: str, limit: int, scope: str) -> None:
         """Add one to a counter, whose window begins with the first mail."""
-        identifier = hashlib.sha256(name.encode()).hexdigest()[:24]
+        identifier = hash_counter(name)
         while True:
             counter = await self._store.get(MAIL_COUNTS, equal("_id", identifier))
             if counter is None:
@@ -51,3 +51,8 @@ class MailLimit:
             unchanged = equal("_id", identifier) & equal("version", counter["version"])
             if await self._store.replace(MAIL_COUNTS, unchanged, counter | {"version": counter["version"] + 1}):
                 return
+
+
+def hash_counter(name: str) -> str:
+    """Return the id of the counter of an application, or of an application and an address in the next line."""
+    return hashlib.sha256(name.encode()).hexdigest()[:24]

@@ -48,7 +48,14 @@ _POLL_S = 0.1  # between two looks at the claim of another process
 MAX_KEY_LENGTH = 255
 _KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_LENGTH}}}")
 
-IDEMPOTENCY = Collection("idempotency", fields={"version": ColumnType.INTEGER, "expiresAt": ColumnType.TEXT})
+IDEMPOTENCY = Collection(
+    "idempotency",
+    fields={
+        "version": ColumnType.INTEGER,
+        "expiresAt": ColumnType.TEXT,
+        "applications": ColumnType.TEXTS,  # those that the request needed access to; absent without an answer
+    },
+)
 """One document per key: without `answer` while the request is in progress, then with the answer and a fingerprint."""
 
 Perform = Callable[[Request], Awaitable[Response]]
@@ -214,12 +221,14 @@ class Idempotency:
         """Store the answer of a request; fernet: encrypts its body."""
         packed = zlib.compress(bytes(response.body))
         body = base64.b64encode(packed) if fernet is None else fernet.encrypt(packed)
+        entries = access.dump()
         document = {
             "_id": claim.id,
             "version": claim.version + 1,
             "expiresAt": stamp(self._clock() + ANSWER_LIFETIME),
             "fingerprint": fingerprint,
-            "access": access.dump(),
+            "access": entries,
+            "applications": sorted({application for application, _role in entries}),
             "answer": {
                 "status": response.status_code,
                 "headers": [[name, text] for name, text in response.headers.items() if name != "content-length"],

@@ -16,7 +16,7 @@ import structlog
 
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.clock import stamp
-from okube_api.errors import PreconditionFailed, Taken
+from okube_api.errors import NotFound, PreconditionFailed, Taken
 from okube_api.ingest.batches import State
 from okube_api.ingest.refresh import steps
 from okube_api.ingest.service import Ingest
@@ -199,7 +199,10 @@ class Invalidation:
             if document is None:
                 await self._store.delete(PENDING, where)
                 return
-            await self._ingest.rebuild_found(Application.from_document(document), find_kinds)
+            try:
+                await self._ingest.rebuild_found(Application.from_document(document), find_kinds)
+            except NotFound:  # it was deleted meanwhile, and its invalidations are removed with it
+                return
             for entry in entries:
                 await self._store.delete(PENDING, _match_version(entry))
 

@@ -1,6 +1,7 @@
 """Removes events older than the retention period, and all data of a person who is to be erased."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, time
 from functools import partial
 
@@ -9,6 +10,7 @@ import structlog
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.catalogue.buckets import to_date, to_ordinal
 from okube_api.clock import Clock
+from okube_api.errors import NotFound
 from okube_api.ingest.batches import Batches
 from okube_api.ingest.encryption import LineCipher
 from okube_api.ingest.erasure import erase_events
@@ -58,7 +60,8 @@ class Retention:
             return
         async for documents in self._store.stream(APPLICATIONS, EVERYTHING):
             for document in documents:
-                await self._delete_before(Application.from_document(document), first_day)
+                with suppress(NotFound):  # the application is deleted meanwhile
+                    await self._delete_before(Application.from_document(document), first_day)
 
     async def _delete_before(self, application: Application, first_day: int) -> None:
         async def expire(change: Change) -> None:

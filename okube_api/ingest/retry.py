@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import structlog
 
+from okube_api.applications.deletions import require_not_deleted
 from okube_api.store.errors import Conflict
 from okube_api.store.protocol import Change, Store
 
@@ -27,9 +28,10 @@ async def commit_with_retry(
 
     work: called again for each attempt, with a new change.
     pause_s: the wait after the first conflict; after the n-th conflict, the wait is n times as long.
-    Raise Conflict when the last attempt fails.
+    Raise Conflict when the last attempt fails, and NotFound when the application was deleted.
     """
     for attempt in range(1, attempts + 1):
+        await require_not_deleted(store, application)
         try:
             async with store.begin_change(application, name) as change:
                 result = await work(change)
@@ -40,4 +42,7 @@ async def commit_with_retry(
                 raise
             log.info("ingest.change_retried", application=application, change=name)
             await asyncio.sleep(pause_s * attempt)
+        except LookupError:  # the rows that it reads were removed
+            await require_not_deleted(store, application)
+            raise
     raise AssertionError("the last attempt returns or raises")

@@ -7,13 +7,14 @@ makes its events count and writes the facts derived from them.  If a process sto
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.clock import Clock, utc_now
-from okube_api.errors import Impossible
+from okube_api.errors import Impossible, NotFound
 from okube_api.ingest.batches import Batches, State
 from okube_api.ingest.columns.allocator import limit_arenas
 from okube_api.ingest.encryption import DecryptionError, LineCipher
@@ -231,7 +232,8 @@ class Ingest:
         self._finishing = {key: task for key, task in self._finishing.items() if not task.done()}
         abandoned = {batch["_id"] for batch in await self.batches.find_abandoned(self.clock())}
         for batch in await self.batches.find_in_states(State.RECEIVING):
-            await self._end_receiving(batch, is_abandoned=batch["_id"] in abandoned)
+            with suppress(NotFound):  # its application is being removed
+                await self._end_receiving(batch, is_abandoned=batch["_id"] in abandoned)
         unfinished = await self.batches.find_in_states(State.WAITING, State.REMOVING)
         for application_id in {batch["application"] for batch in unfinished}:
             if application_id not in self._finishing and not await self.is_busy(application_id):
@@ -247,7 +249,8 @@ class Ingest:
     async def interrupt_received(self) -> None:
         """Interrupt all batches that are being received.  Call it only while no process can be receiving any."""
         for batch in await self.batches.find_in_states(State.RECEIVING):
-            await self._end_receiving(batch, is_abandoned=True)
+            with suppress(NotFound):  # its application is being removed
+                await self._end_receiving(batch, is_abandoned=True)
 
     async def _end_receiving(self, batch: Json, *, is_abandoned: bool) -> None:
         """End a batch whose process has stopped: its events may count already if its file was small."""

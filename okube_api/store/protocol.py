@@ -15,7 +15,7 @@ import pyarrow as pa
 from okube_api.store.checks import TableCheck
 from okube_api.store.conditions import EVERYTHING, Condition
 from okube_api.store.plans import Aggregate, Select
-from okube_api.store.schema import BY_ID, Collection, SortKey, Table
+from okube_api.store.schema import BY_ID, Collection, Schema, SortKey, Table
 from okube_api.store.values import Json
 
 T = TypeVar("T")
@@ -91,6 +91,10 @@ class Change(Reader, Protocol):
 
 class Store(Protocol):
     """Store of documents and rows; safe for concurrent use by the tasks of one event loop."""
+
+    @property
+    def schema(self) -> Schema:
+        """The collections and tables of the store."""
 
     @property
     def is_exclusive(self) -> bool:
@@ -227,7 +231,13 @@ class Store(Protocol):
         """Return whether the change of that name was committed."""
 
     async def delete_rows(self, application: str) -> None:
-        """Delete every row of an application, in every table, with its numbers and counters."""
+        """Delete every row of an application, in every table, with its numbers and counters.
+
+        It does so in steps of bounded cost: until it returns, readers that are opened meanwhile may see a part.
+        """
+
+    def forget(self, application: str) -> None:
+        """Drop what is in memory of an application's rows and numbers; they are read again when they are needed."""
 
     # numbers
 

@@ -5,14 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from okube_api.api.access import CanAdmin, CanRead, IdentityDep, PlatformAdmin
+from okube_api.api.access import CanAdmin, CanDelete, CanRead, IdentityDep, PlatformAdmin, require_role
 from okube_api.api.aliases import register_aliased
 from okube_api.api.container import ServicesDep
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
 from okube_api.applications.repository import match_ids
 from okube_api.applications.schemas import ApplicationAnswer, ApplicationCreate, ApplicationQuery, ApplicationUpdate
-from okube_api.errors import Forbidden
+from okube_api.auth.repository import Role
+from okube_api.errors import Forbidden, Impossible
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
 from okube_api.kit.schemas import UNSET
@@ -38,7 +39,9 @@ async def list_applications(
 )
 async def create_application(body: ApplicationCreate, _admin: PlatformAdmin, services: ServicesDep) -> Response:
     """Create an application; for platform administrators only."""
-    return answer_with_etag(await services.applications.create(body.dump_set_fields()), ApplicationAnswer, 201)
+    document = await services.applications.create(body.dump_set_fields())
+    require_role(Role.ADMIN, Role.ADMIN, document["_id"])  # so that a repetition finds no application that was deleted
+    return answer_with_etag(document, ApplicationAnswer, 201)
 
 
 @register_aliased(router, "GET", ITEM, response_model=ApplicationAnswer, responses=refusals(404))
@@ -62,3 +65,24 @@ async def update_application(
     return answer_with_etag(
         await services.applications.update(document, changes, parse_if_match(if_match)), ApplicationAnswer
     )
+
+
+Confirmation = Annotated[
+    str, Query(description="The key of the application, so that no wrong path deletes one by accident.")
+]
+
+
+@register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412, 422))
+async def delete_application(
+    access: CanDelete, services: ServicesDep, confirm: Confirmation, if_match: IfMatch = UNSET
+) -> None:
+    """Delete an application with all of its data; for platform administrators only.
+
+    It is gone at once, and cannot be brought back except from a backup. Its data is removed in the background. Another
+    application may get the key at once; nothing of the deleted one belongs to it.
+    """
+    document = await services.applications.get_by_id(access.application.id)
+    if confirm != document["key"]:
+        message = "'confirm' must be the key of the application, all data of which will be deleted."
+        raise Impossible.at("query", "/confirm", message)
+    await services.deletion.delete(document, parse_if_match(if_match))

@@ -200,6 +200,11 @@ class ColumnCache:
             if not is_patchable or not entry.add_patch(new_version, patch):
                 self._drop(key, entry)
 
+    def forget(self, application: str) -> None:
+        """Drop everything of an application."""
+        for key in [key for key in self._entries if key[0][0] == application]:
+            self._forget(key)
+
     async def _get_frame(
         self, application: str, table: Table, names: frozenset[str], version: Hashable, load: Load
     ) -> Frame | None:

@@ -17,6 +17,13 @@ def create_tables(cursor: Cursor) -> None:
     cursor.execute("CREATE TABLE IF NOT EXISTS _counters (application VARCHAR, name VARCHAR, last BIGINT)")
 
 
+def count_numbers(cursor: Cursor, application: str) -> int:
+    """Return the number that is above all numbers of an application, of any kind."""
+    sql = "SELECT coalesce(max(number), -1) + 1 FROM _numbers WHERE application = ?"
+    ((count,),) = cursor.execute(sql, [application]).fetchall()
+    return int(count)
+
+
 def find_numbers(cursor: Cursor, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
     """Return the number of each identifier, None for identifiers that have none."""
     numbers = _look_up(cursor, application, kind, pa.array(identifiers, pa.binary()))

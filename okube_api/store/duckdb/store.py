@@ -35,6 +35,7 @@ T = TypeVar("T")
 _STREAM_BLOCK = 1000
 _MOST_DECODED_ON_LOOP = 500  # documents; more would hold the event loop for too long
 _PING_S = 2.0
+_ROWS_PER_DELETE = 500_000
 
 
 class DuckStore:
@@ -56,6 +57,11 @@ class DuckStore:
         self._snapshots, self._column_cache = Snapshots(self._database), column_cache or ColumnCache()
         self._write_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._change_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def schema(self) -> Schema:
+        """The collections and tables of the store."""
+        return self._schema
 
     async def start(self) -> None:
         """Open the file and create what it lacks."""
@@ -288,16 +294,23 @@ class DuckStore:
     async def delete_rows(self, application: str) -> None:
         """Delete every row of an application, its numbers and its counters; waits for a running change to end."""
         tables = [table.name for table in self._schema.tables]
-        async with (
-            self._change_locks[application],
-            self._write_locks["_numbers"],
-            self._snapshots.committing(application, tables),
-        ):
-            await self._database.write(partial(self._delete_rows, application))
+        async with self._change_locks[application], self._snapshots.committing(application, tables):
+            for name in tables:
+                for parts in await self._database.call(partial(_plan_deletion, name, application)):
+                    await self._database.write(partial(_delete_range, name, "part", parts, application))
+            await self._database.write(partial(_delete_all, "_changes", application))
+        count = await self._database.call(partial(numbers.count_numbers, application=application))
+        for low in range(0, count, _ROWS_PER_DELETE):
+            bounds = (low, low + _ROWS_PER_DELETE - 1)
+            async with self._write_locks["_numbers"]:
+                await self._database.write(partial(_delete_range, "_numbers", "number", bounds, application))
+        async with self._write_locks["_numbers"]:
+            await self._database.write(partial(_delete_all, "_counters", application))
+        self.forget(application)
 
-    def _delete_rows(self, application: str, cursor: Cursor) -> None:
-        for name in (*(table.name for table in self._schema.tables), "_changes", "_numbers", "_counters"):
-            cursor.execute(f"DELETE FROM {quote(name)} WHERE application = ?", [application])
+    def forget(self, application: str) -> None:
+        """Drop the columns of an application from memory."""
+        self._column_cache.forget(application)
 
     # -- numbers
 
@@ -322,6 +335,29 @@ class DuckStore:
 
 class FrozenDuckStore(TransactionReads, DuckStore):
     """Implementation of `store.protocol.StoreSnapshot`."""
+
+
+def _plan_deletion(table: str, application: str, cursor: Cursor) -> list[tuple[int, int]]:
+    """Return ranges of parts that have up to `_ROWS_PER_DELETE` rows of an application each, or are one part."""
+    sql = f"SELECT part, count(*) FROM {quote(table)} WHERE application = ? GROUP BY part ORDER BY part"
+    ranges: list[tuple[int, int]] = []
+    rows = _ROWS_PER_DELETE
+    for part, count in cursor.execute(sql, [application]).fetchall():
+        if rows + count > _ROWS_PER_DELETE:
+            ranges.append((part, part))
+            rows = 0
+        ranges[-1] = ranges[-1][0], part
+        rows += count
+    return ranges
+
+
+def _delete_range(table: str, column: str, bounds: tuple[int, int], application: str, cursor: Cursor) -> None:
+    sql = f"DELETE FROM {quote(table)} WHERE application = ? AND {column} BETWEEN ? AND ?"
+    cursor.execute(sql, [application, *bounds])
+
+
+def _delete_all(table: str, application: str, cursor: Cursor) -> None:
+    cursor.execute(f"DELETE FROM {quote(table)} WHERE application = ?", [application])
 
 
 def _has_log(path: Path) -> bool:

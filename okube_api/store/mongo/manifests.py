@@ -23,6 +23,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from okube_api.store.mongo.counters import increment_field
+from okube_api.store.mongo.deletion import delete_in_steps
 from okube_api.store.mongo.errors import READ_S, WRITE_S, time_limit
 from okube_api.store.mongo.indexes import create_index
 from okube_api.store.plan_analysis import FIRST_PART, LAST_PART
@@ -35,6 +36,7 @@ POINTERS, MANIFESTS, COMMITTED = "_roots", "_manifests", "_committed"
 _GENERATION_SHIFT, _PART_OFFSET = 32, 2**31
 _MAX_MATCH_RANGES = 8
 _MAX_CACHED_MANIFESTS = 2000
+_MOST_DELETED = 5000  # documents in one step
 
 
 def encode_pg(generation: int, part: int) -> int:
@@ -275,8 +277,8 @@ class ManifestRepository:
             await self._pointers.update_one(
                 {"_id": application}, {"$set": {"tables": {}, "last": None}, "$inc": {"version": 1}}
             )
-            await self._manifests.delete_many({"application": application})
-            await self._committed.delete_many({"application": application})
+        for collection in (self._manifests, self._committed):
+            await delete_in_steps(collection, {"application": application}, _MOST_DELETED)
 
     async def is_name_committed(self, application: str, name: str) -> bool:
         """Return whether a change of that name was committed."""

@@ -17,6 +17,7 @@ from pymongo.errors import DuplicateKeyError
 
 from okube_api.store.arrays import Ints
 from okube_api.store.mongo.counters import increment_field
+from okube_api.store.mongo.deletion import delete_in_steps
 from okube_api.store.mongo.errors import READ_S, WRITE_S, WriteConflict, time_limit
 from okube_api.store.mongo.identifier_log import (
     IdentifierLog,
@@ -31,7 +32,7 @@ _DOCUMENT_CAPACITY, _MAX_APPEND = 4096, 100_000
 _READ_DOCUMENTS = 64
 _MAX_CACHED = 4_000_000
 _MAX_PAUSE_S = 0.02
-_DELETE_S = 300.0
+_DOCUMENTS_PER_DELETE = 500
 
 LogKey = tuple[str, str]
 """Application and kind."""
@@ -82,9 +83,14 @@ class NumberRegistry:
 
     async def delete(self, application: str) -> None:
         """Delete the numbers and counters of an application."""
-        with time_limit(_DELETE_S):
+        with time_limit(WRITE_S):
             await self._counters.delete_many({"application": application})
-            await self._numbers.delete_many({"_id": {"$gte": f"{application} ", "$lt": f"{application}!"}})
+        of_application = {"_id": {"$gte": f"{application} ", "$lt": f"{application}!"}}
+        await delete_in_steps(self._numbers, of_application, _DOCUMENTS_PER_DELETE)
+        self.forget(application)
+
+    def forget(self, application: str) -> None:
+        """Drop the cached logs of an application."""
         for key in [key for key in self._logs if key[0] == application]:
             del self._logs[key]
 

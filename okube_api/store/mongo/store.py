@@ -26,6 +26,7 @@ from okube_api.store.mongo.database_check import (
     unmark_restoring,
 )
 from okube_api.store.mongo.database_watch import DatabaseWatch, WatchedDatabase
+from okube_api.store.mongo.deletion import delete_in_steps
 from okube_api.store.mongo.documents import MongoDocuments
 from okube_api.store.mongo.errors import READ_S, time_limit
 from okube_api.store.mongo.frozen_store import PinnedReads
@@ -42,7 +43,7 @@ from okube_api.store.values import Json
 
 GRACE = timedelta(minutes=10)
 """How long replaced rows are kept for readers that were opened before."""
-_DELETE_S = 300.0
+_ROWS_PER_DELETE, _BLOCKS_PER_DELETE = 10_000, 500
 _SELECTION_MS, _CONNECT_MS = 2000, 2000
 """How long the driver tries to find an available server, and to connect, even within an operation with a longer limit.
 """
@@ -92,6 +93,11 @@ class MongoStore:
         self._change_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._maintenance: asyncio.Task[None] | None = None
         self._closing = self._is_restoring = False
+
+    @property
+    def schema(self) -> Schema:
+        """The collections and tables of the store."""
+        return self._schema
 
     async def start(self) -> None:
         """Create indexes, finish the writes of dead processes, and start the maintenance that repeats this."""
@@ -330,8 +336,17 @@ class MongoStore:
         await self._manifests.clear(application)
         await self._numbers.delete(application)
         for table in self._schema.tables:
-            with time_limit(_DELETE_S):
-                await self._database[table.name].delete_many({"application": application})
+            await delete_in_steps(
+                self._database[table.name],
+                {"application": application},
+                _BLOCKS_PER_DELETE if table.packed else _ROWS_PER_DELETE,
+            )
+        self.forget(application)
+
+    def forget(self, application: str) -> None:
+        """Drop the columns and numbers of an application from memory."""
+        self._column_cache.forget(application)
+        self._numbers.forget(application)
 
     # -- numbers
 
