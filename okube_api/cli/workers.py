@@ -63,15 +63,19 @@ class WorkerPool:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._handle_signal, number)
         tasks = [asyncio.create_task(self._keep_running(worker)) for worker in range(1, self._count + 1)]
+        stopping = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.gather(*tasks)
+            await asyncio.wait((stopping, *tasks), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            stopping.cancel()
             self._stop(signal.SIGTERM)
             _, late = await asyncio.wait(tasks, timeout=self._grace_s + _KILL_AFTER_S)
             if late:
                 log.warning("workers did not stop in time and are killed", workers=sorted(self._processes))
                 self._send(signal.SIGKILL)
                 await asyncio.wait(late)
+        for task in tasks:
+            task.result()
 
     def _handle_signal(self, number: int) -> None:
         """Stop the workers; a second SIGINT makes them drop their requests."""
