@@ -67,7 +67,7 @@ class Pool:
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until a condition is true."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60  # two workers create a database together
         while not condition():
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
