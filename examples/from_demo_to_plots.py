@@ -4,7 +4,7 @@
 # Serve the demonstration (`make demo`), install the client and Matplotlib, and set what `make demo` printed:
 #
 #     pip install 'okube-api[client]' matplotlib
-#     export OKUBE_URL=http://127.0.0.1:8000 OKUBE_PASSWORD=...
+#     export OKUBE_URL=http://127.0.0.1:8000 OKUBE_DEMO_PASSWORD=...
 #     python examples/from_demo_to_plots.py
 #
 # The plots are written to the folder `okube-plots`. The notebook `from_demo_to_plots.ipynb` has the same cells.
@@ -52,7 +52,7 @@ def save(figure: Figure, name: str) -> None:
 # with the last Sunday. Of 104 weeks of data, 51 are compared with those of the year before.
 
 # %%
-okube = Okube(login="demo@okube.example", password=os.environ["OKUBE_PASSWORD"])
+okube = Okube(login="demo@okube.example", password=os.environ["OKUBE_DEMO_PASSWORD"])
 lumen = okube.application("maison-lumen")
 days = [batch["lastDay"] for batch in lumen.batches() if batch["kind"] == "purchases" and batch["lastDay"]]
 last_day = date.fromisoformat(max(days))

@@ -53,7 +53,7 @@ def test_script_draws_five_plots(demo_server: LiveServer, tmp_path: Path) -> Non
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("OKUBE_")},
         "OKUBE_URL": demo_server.address,
-        "OKUBE_PASSWORD": PASSWORD,
+        "OKUBE_DEMO_PASSWORD": PASSWORD,
         "OKUBE_PLOTS": str(tmp_path / "plots"),
         "MPLBACKEND": "agg",
     }
