@@ -29,8 +29,8 @@ from okube_api.store_schema import SCHEMA
 if TYPE_CHECKING:
     from okube_api.api.container import Services
 
-_OTHER_VARIABLES = ("OKUBE_TOKEN", "OKUBE_DEMO_PASSWORD")
-"""Variables that are no settings of the server."""
+_OTHER_VARIABLES = ("OKUBE_TOKEN", "OKUBE_URL", "OKUBE_DEMO_PASSWORD")
+"""Variables that are no settings of the server: those of commands and of the Python client."""
 
 _TEST_PREFIX = "OKUBE_TEST_"
 _warned: set[str] = set()
