@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator
+import shlex
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
@@ -24,11 +26,24 @@ REFUSED = [  # kind, file, options: in the order of the page
     pytest.param("visits", "user,site,at\nané,lyon,2024-03-06T11:00:00Z\n".encode("latin-1"), {}, id="not UTF-8"),
 ]
 
+_EXAMPLE = re.compile(
+    r"^```\n(?P<file>[^`]*)```\n\n"
+    r"    POST /applications/shops/ingest/(?P<kind>\w+)\?(?P<query>\S+)\n"
+    r"    okube-api ingest shops (?P<command>.*)$",
+    re.MULTILINE,
+)
+EXAMPLES = {match["query"]: match for match in _EXAMPLE.finditer(PAGE)}
+"""The examples of options, by the query string of the request."""
+
 
 @pytest.fixture(scope="module")
 async def sample() -> AsyncIterator[SampleClient]:
-    """Run a server with the sites, campaigns and equipments of the samples, and no events."""
+    """Run a server with the sites, campaigns and equipments of the samples and of the page, and no events."""
     async with run_samples(()) as running:
+        coordinates = [-73.99, 40.75]
+        site = {"key": "new-york", "name": "New York", "online": False, "coordinates": coordinates}
+        await running.create("/sites", {**site, "timezone": "America/New_York"})
+        await running.create("/campaigns", {"key": "spring", "name": "Spring", "format": "street"})
         yield running
 
 
@@ -120,3 +135,54 @@ async def test_messages_of_refused_files(sample: SampleClient, kind: str, conten
     answer = await sample.client.post(path, params=options, content=content, headers=headers)
     assert answer.status_code == 422
     assert f"| {answer.json()['detail']} |" in PAGE
+
+
+def test_every_refusal_on_the_page_is_tried() -> None:
+    (table,) = re.findall(r"\| file \| message \|\n\|---\|---\|\n((?:\|.*\n)+)", PAGE)
+    assert len(table.splitlines()) == len(REFUSED)
+
+
+def test_every_option_has_an_example() -> None:
+    assert len(EXAMPLES) == PAGE.count("\n```\n\n    POST ") == 5
+
+
+@pytest.mark.parametrize("query", EXAMPLES)
+async def test_examples_of_options_are_accepted(sample: SampleClient, query: str) -> None:
+    example, options = EXAMPLES[query], dict(parse_qsl(query))
+    kind, _, *words = shlex.split(example["command"])
+    assert (kind, read_options(words)) == (example["kind"], options)
+    batch = (await send(sample, kind, example["file"].encode(), **options)).json()
+    lines = example["file"].splitlines()[1:]
+    assert (batch.get("accepted"), batch.get("rejected")) == (len(lines), 0), batch
+
+
+def read_options(words: Sequence[str]) -> dict[str, str]:
+    """Return options of the command as the query of a request has them."""
+    options = {}
+    for name, value in zip(words[::2], words[1::2], strict=True):
+        field, _, column = value.partition("=")
+        option = name.removeprefix("--")
+        options |= {f"{option}[{field}]": column} if column else {option: value}
+    return options
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "field", "values"),
+    [
+        (
+            "timezone=site",
+            "the visits are at 13:00 and 19:00 UTC",
+            "at",
+            ["2024-04-01T13:00:00.000Z", "2024-04-01T19:00:00.000Z"],
+        ),
+        ("dates=dmy", "The day is 3 April 2024. With `mdy` it is 4 March", "day", ["2024-04-03"]),
+        ("unit[duration_s]=min", "The stay lasts 150 seconds", "duration_s", [150]),
+    ],
+)
+async def test_values_of_examples_are_those_of_the_text(
+    sample: SampleClient, query: str, text: str, field: str, values: list[Any]
+) -> None:
+    example = EXAMPLES[query]
+    batch = (await send(sample, example["kind"], example["file"].encode(), **dict(parse_qsl(query)))).json()
+    assert [line["values"][field] for line in batch["lines"]] == values
+    assert text in PAGE
