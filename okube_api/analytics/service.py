@@ -3,36 +3,35 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import partial
 from typing import Any
 
 from okube_api.analytics.admission import Admission, estimate_cost, is_for_thread
 from okube_api.analytics.answer import collect_area_codes
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
-from okube_api.analytics.answered_question import AnsweredQuestion, describe_changes, list_compared_buckets
-from okube_api.analytics.comparisons import RequestedComparison, list_compared_periods, read_comparisons
+from okube_api.analytics.answer_options import AnswerOptions
+from okube_api.analytics.answered_question import AnsweredQuestion
+from okube_api.analytics.comparisons import RequestedComparison, list_compared_periods
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.empty_answers import HasPings, explain_empty_params
 from okube_api.analytics.explain import explain_plans
-from okube_api.analytics.hours import check_hour_period, with_timezones
 from okube_api.analytics.like_for_like import ClosedSite, OpenRule, find_closed_sites, leave_out_sites
 from okube_api.analytics.memory_watch import MemoryWatch
+from okube_api.analytics.meta import build_meta
 from okube_api.analytics.modules import MODULES
-from okube_api.analytics.param_groups import ParamGroup, group_params
 from okube_api.analytics.progress import PartProgress
-from okube_api.analytics.rendering import JSON_ANSWER, AnswerFormat, render_json, render_table
+from okube_api.analytics.rendering import render_json, render_table
+from okube_api.analytics.resolved_query import resolve_query
 from okube_api.analytics.resource_cache import ResourceCache
 from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.auth.repository import User
-from okube_api.catalogue.buckets import to_date, to_ordinal
 from okube_api.catalogue.kpi import Module
 from okube_api.clock import Clock
-from okube_api.engine.calendar import Buckets, Mode, Period, PeriodError, resolve_period, to_local_date
+from okube_api.engine.calendar import Period, to_local_date
 from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.period_answers import answer_periods
@@ -40,33 +39,17 @@ from okube_api.engine.question import Question
 from okube_api.engine.rollup_versions import CompleteFacts
 from okube_api.engine.run import answer
 from okube_api.engine.value_budget import ValueBudget
-from okube_api.errors import Impossible, ServiceUnavailable, SumTooLarge, TooMuchToRead
+from okube_api.errors import ServiceUnavailable, SumTooLarge, TooMuchToRead
 from okube_api.metrics import count_computed_answer
 from okube_api.settings import Settings
 from okube_api.shared_work import SharedWork
 from okube_api.sites.repository import SITES
 from okube_api.store.errors import TooManyRows
 from okube_api.store.protocol import Reader, Store
-from okube_api.store.values import Json
 from okube_api.threads import run_in_thread
 
 _MOST_VALUES_ON_LOOP = 5000
 _MEMORY_RETRY_S = 5
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerOptions:
-    """The options of an answer, from the URL and the headers.
-
-    start, end: the first and last day, both included.
-    """
-
-    start: date | None = None
-    end: date | None = None
-    uplift: bool = False
-    meta: bool = False
-    explain: bool = False
-    answer_format: AnswerFormat = JSON_ANSWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +62,6 @@ class BackgroundRun:
 
     timeout_s: float
     report: Callable[[float], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedQuery:
-    """A request with ids for names.
-
-    period: its own period, the first of each group.
-    questions: for each group of params, the question about each period.
-    """
-
-    period: Period
-    comparisons: tuple[RequestedComparison, ...]
-    questions: list[Mapping[Period, Question]]
 
 
 STALE_FACTS = Note(
@@ -185,24 +155,13 @@ class Analytics:
 
     async def check(self, query: Query, scope: QuestionScope, options: AnswerOptions) -> None:
         """Raise Impossible, UnknownReference or TooManyValues if `answer` would without reading any rows."""
+        today = to_local_date(self._clock(), scope.application.timezone)
         directory = Directory(self._store, self._resources, scope.application.id)
-        resolved = await self._resolve(query, scope, options, directory)
+        longest_hours_d = self._settings.query_hours_d
+        resolved = await resolve_query(query, scope, options, directory, today=today, longest_hours_d=longest_hours_d)
         budget = ValueBudget(self._settings.query_values, self._settings.query_grouped_values)
         for question in (question for group in resolved.questions for question in group.values()):
             budget.check_certain_values(question)
-
-    async def _resolve(
-        self, query: Query, scope: QuestionScope, options: AnswerOptions, directory: Directory
-    ) -> ResolvedQuery:
-        """Turn names into ids and params into KPIs: for each group of params, one question about each period."""
-        today = to_local_date(self._clock(), scope.application.timezone)
-        period = self._resolve_period(scope, options, today)
-        comparisons = read_comparisons(query.compare, scope, period, last_complete=to_ordinal(today) - 1)
-        periods = list(dict.fromkeys((period, *list_compared_periods(comparisons))))
-        questions = [await _resolve_periods(group, scope, periods, options, directory) for group in group_params(query)]
-        for question in (question for group in questions for question in group.values()):
-            check_hour_period(question, self._settings.query_hours_d)
-        return ResolvedQuery(period, comparisons, questions)
 
     async def _compute(
         self,
@@ -223,12 +182,14 @@ class Analytics:
         directory = Directory(self._store, self._resources, application.id)
         in_background = background is not None
         async with self._limit_time_and_memory(timeout_s, in_background=in_background), AsyncExitStack() as stack:
-            resolved = await self._resolve(query, scope, options, directory)
-            period, comparisons, questions = resolved.period, resolved.comparisons, resolved.questions
+            resolved = await resolve_query(
+                query, scope, options, directory, today=today, longest_hours_d=self._settings.query_hours_d
+            )
+            comparisons = resolved.comparisons
             notes = [note for comparison in comparisons if (note := comparison.find_note()) is not None]
             if is_stale := await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
                 notes, key = [*notes, STALE_FACTS], None
-            questions[0] = _add_notes(questions[0], period, notes)
+            questions = resolved.add_notes(notes).questions
             cost = sum(estimate_cost(question) for group in questions for question in group.values())
             in_thread = in_background or any(
                 is_for_thread(question, cost) for group in questions for question in group.values()
@@ -263,10 +224,17 @@ class Analytics:
             else:
                 envelope = None
                 if options.meta or options.explain:
-                    meta = await self._build_meta(scope, period, options, answered, started_s)
-                    envelope = {"meta": meta | _describe_rules(query, scope, closed)} | (
-                        {} if plan is None else {"plan": plan}
+                    meta = build_meta(
+                        query,
+                        scope,
+                        options,
+                        resolved.period,
+                        answered,
+                        closed=closed,
+                        freshness=await self._freshness(application.id),
+                        ms=round((time.monotonic() - started_s) * 1000),
                     )
+                    envelope = {"meta": meta} if plan is None else {"meta": meta, "plan": plan}
                 render = partial(render_json, answered, areas, envelope)
             rows = sum(engine_answer.fetched.rows for engine_answer in engine_answers)
             count_computed_answer(rows, sum(engine_answer.values for engine_answer in engine_answers))
@@ -343,16 +311,6 @@ class Analytics:
         own_questions = [next(iter(by_period.values())) for by_period in questions]
         return await find_closed_sites(own_questions, list_compared_periods(comparisons), reader, sites, rule)
 
-    def _resolve_period(self, scope: QuestionScope, options: AnswerOptions, today: date) -> Period:
-        start, end = options.start, options.end
-        if start is None and end is None and scope.study is not None:
-            start, end = (_parse_date(scope.study.get(side)) for side in ("from", "to"))
-        try:
-            return resolve_period(start, end, today)
-        except PeriodError as error:
-            pointer = "/to" if start is None and end is not None else "/from"
-            raise Impossible.at("query", pointer, str(error)) from None
-
     @asynccontextmanager
     async def _limit_time_and_memory(self, timeout_s: float, *, in_background: bool) -> AsyncIterator[None]:
         """End the work after some time, or when the process takes too much memory.
@@ -395,100 +353,3 @@ class Analytics:
                 "A sum of the answer has more digits than the store can hold (34 in MongoDB, else 38). Ask for a "
                 "shorter period or fewer sites, or without uplift, and check the amounts and weights that were sent."
             ) from None
-
-    async def _build_meta(
-        self,
-        scope: QuestionScope,
-        period: Period,
-        options: AnswerOptions,
-        answered: Sequence[AnsweredQuestion],
-        started_s: float,
-    ) -> Json:
-        return {
-            "from": to_date(period.first).isoformat(),
-            "to": to_date(period.last).isoformat(),
-            "timezone": scope.application.timezone,
-            "freshness": await self._freshness(scope.application.id),
-            "uplift": options.uplift,
-            "rows": sum(engine_answer.fetched.rows for each in answered for engine_answer in each.answers),
-            "ms": round((time.monotonic() - started_s) * 1000),
-            **_describe_comparisons(answered),
-            "buckets": _list_bucket_days(each.question for each in answered),
-            "cut": _list_cut_buckets(each.question for each in answered),
-            "notes": [
-                {"code": note.code.value, "message": note.message}
-                for note in dict.fromkeys(note for each in answered for note in each.answer.notes)
-            ],
-        }
-
-
-def _describe_comparisons(answered: Sequence[AnsweredQuestion]) -> Json:
-    """Return the part of `meta` about comparisons."""
-    if not answered[0].comparisons:
-        return {}
-    return {"change": describe_changes(answered), "comparedBuckets": list_compared_buckets(answered)}
-
-
-def _describe_rules(query: Query, scope: QuestionScope, closed: Iterable[ClosedSite]) -> Json:
-    """Return the part of `meta` about rules: the sites that are left out of a comparison, and what a dwell is."""
-    rules: Json = {}
-    if query.compare is not None and query.compare.like_for_like:
-        rules["likeForLike"] = [site.to_json() for site in closed]
-    if query.module is Module.GEO_MARKETING:
-        rules["dwell"] = scope.application.settings.stays.dwell
-    return rules
-
-
-def _add_notes(
-    questions: Mapping[Period, Question], period: Period, notes: Sequence[Note]
-) -> Mapping[Period, Question]:
-    """Return questions with further notes on the answer about one of their periods."""
-    question = questions[period]
-    return {**questions, period: replace(question, notes=(*question.notes, *notes))} if notes else questions
-
-
-async def _resolve_periods(
-    group: ParamGroup, scope: QuestionScope, periods: Iterable[Period], options: AnswerOptions, directory: Directory
-) -> Mapping[Period, Question]:
-    """Return the question of a group of params about each period.
-
-    It is resolved once, unless a filter keeps some days: of these, each period has its own.
-    """
-    resolve, timezone = MODULES[group.module].resolve, scope.application.timezone
-    questions: dict[Period, Question] = {}
-    own: Question | None = None
-    for period in periods:
-        if own is not None and own.days is None and not own.alternatives:
-            questions[period] = replace(own, period=period)
-            continue
-        question = await resolve(group, scope, period, options.uplift, directory)
-        questions[period] = await with_timezones(question, timezone, directory)
-        own = own or questions[period]
-    return questions
-
-
-def _parse_date(text: Any) -> date | None:
-    return date.fromisoformat(text) if text else None
-
-
-def _list_bucket_days(questions: Iterable[Question]) -> Mapping[str, list[str]]:
-    """Return the first day of each bucket, by granularity, of the params in histogram mode."""
-    return {
-        granularity: [to_date(day).isoformat() for day in buckets.first_days]
-        for granularity, buckets in _collect_intervals(questions).items()
-    }
-
-
-def _list_cut_buckets(questions: Iterable[Question]) -> Mapping[str, list[str]]:
-    """Return the buckets that the period cuts, by granularity, of the params in histogram mode."""
-    return {granularity: list(buckets.cut) for granularity, buckets in _collect_intervals(questions).items()}
-
-
-def _collect_intervals(questions: Iterable[Question]) -> Mapping[str, Buckets]:
-    """Return the buckets by granularity, of the params in histogram mode."""
-    return {
-        kpi_request.granularity.value: buckets
-        for question in questions
-        for kpi_request in question.requested_kpis
-        if kpi_request.mode is Mode.HISTOGRAM and (buckets := question.buckets_of(kpi_request)) is not None
-    }

@@ -11,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from okube_api.analytics.answer_cache import CacheKey, RenderedAnswer
+from okube_api.analytics.answer_options import AnswerOptions
 from okube_api.analytics.request_size import check_request_size
 from okube_api.analytics.schemas.query import Query as QuestionBody
 from okube_api.analytics.schemas.url import UrlParams
 from okube_api.analytics.scope import QuestionScope
-from okube_api.analytics.service import Analytics, AnswerOptions
+from okube_api.analytics.service import Analytics
 from okube_api.api.access import Access, CanRead, SiteToRead, get_identity, load_access, load_site_to_read, require_role
 from okube_api.api.answer_headers import build_cache_headers, build_content_headers
 from okube_api.api.container import Services, ServicesDep, get_services

@@ -7,12 +7,13 @@ from functools import partial
 import orjson
 import structlog
 
+from okube_api.analytics.answer_options import AnswerOptions
 from okube_api.analytics.modules import MODULES
 from okube_api.analytics.rendering import AnswerFormat
 from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.schemas.url import UrlParams
 from okube_api.analytics.scope import QuestionScope
-from okube_api.analytics.service import Analytics, AnswerOptions, BackgroundRun
+from okube_api.analytics.service import Analytics, BackgroundRun
 from okube_api.analytics.table import Layout
 from okube_api.api.answer_headers import build_cache_headers, build_content_headers
 from okube_api.api.file_format import ChosenFormat

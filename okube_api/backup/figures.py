@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from okube_api.analytics.answer_options import AnswerOptions
 from okube_api.analytics.modules import MODULES, ModuleSpec
 from okube_api.analytics.scope import QuestionScope
-from okube_api.analytics.service import Analytics, AnswerOptions
+from okube_api.analytics.service import Analytics
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import CATALOGUE

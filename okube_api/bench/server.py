@@ -13,9 +13,9 @@ import uvicorn
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from okube_api.analytics.answer_options import AnswerOptions
 from okube_api.analytics.modules import MODULES
 from okube_api.analytics.scope import QuestionScope
-from okube_api.analytics.service import AnswerOptions
 from okube_api.api.container import Services
 from okube_api.app import create_app
 from okube_api.auth.passwords import hash_password
