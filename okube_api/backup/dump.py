@@ -17,6 +17,7 @@ import orjson
 import pyarrow as pa
 
 from okube_api import __version__
+from okube_api.applications.deletions import DELETIONS
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.auth.secret_fingerprint import FINGERPRINTS
 from okube_api.backup.archive import ArchiveWriter
@@ -132,6 +133,7 @@ class _Dump:
     async def _list_whole_applications(self, snapshot: StoreSnapshot) -> list[str]:
         """Return the applications in the backup that were not deleted while it was written."""
         remaining = {document["_id"] for document in await snapshot.find(APPLICATIONS, EVERYTHING, fields=())}
+        remaining -= {document["_id"] for document in await snapshot.find(DELETIONS, EVERYTHING, fields=())}
         remaining -= await snapshot.find_deleted()
         return [application for application in self._applications if application in remaining]
 
