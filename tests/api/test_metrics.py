@@ -1,7 +1,9 @@
 """The metrics that a server exposes are those that the manual, the dashboard and the alerts name."""
 
+import errno
 import json
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,11 +34,7 @@ async def read_metrics(server: Server) -> str:
 def list_names(text: str) -> set[str]:
     """Return the names as queries use them: counters with `_total`, histograms without the ending of a part."""
     suffix = {"counter": "_total"}
-    return {
-        family.name + suffix.get(family.type, "")
-        for family in text_string_to_metric_families(text)
-        if not family.name.endswith("_created")
-    }
+    return {family.name + suffix.get(family.type, "") for family in text_string_to_metric_families(text)}
 
 
 async def test_table_of_the_manual_has_the_metrics_of_the_server(server: Server) -> None:
@@ -44,6 +42,16 @@ async def test_table_of_the_manual_has_the_metrics_of_the_server(server: Server)
     documented = re.findall(r"^\| `((?:okube|process)_[a-z_]+)` \|", manual, re.MULTILINE)
     assert len(documented) == len(set(documented))
     assert set(documented) == list_names(await read_metrics(server))
+
+
+async def test_metrics_are_answered_when_every_disk_is_full(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_no_folder() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", find_no_folder)
+    text = await read_metrics(server)
+    assert "okube_store_up 1.0" in text
+    assert 'folder="temporary"' not in text
 
 
 async def test_no_label_names_a_tenant(server: Server) -> None:
