@@ -9,6 +9,9 @@ def main() -> None:
         from okube_api.cli import main as run_command_line  # noqa: PLC0415 - fails in a light installation
 
         run_command_line()
+    except KeyboardInterrupt:  # while the command line is imported; commands say so themselves
+        sys.stderr.write("okube-api: interrupted.\n")
+        sys.exit(130)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "okube_api":
             raise

@@ -1,10 +1,12 @@
 """The command line: the commands of `commands.py`, `request_commands.py` and `account_commands.py`."""
 
+import os
 import re
+import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from okube_api import CONTRACT_VERSION, __version__
 from okube_api.cli.account_commands import applications, users
@@ -22,8 +24,21 @@ from okube_api.cli.commands import (
 )
 from okube_api.cli.request_commands import ask, import_file
 
+
+class _CommandGroup(TyperGroup):
+    """The commands; Ctrl-C ends each of them with status 130, also while it imports what it needs."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("okube-api: interrupted.", err=True)
+            raise typer.Exit(130) from None
+
+
 cli = typer.Typer(
     name="okube-api",
+    cls=_CommandGroup,
     help="Drive-to-store analytics: a REST API server on an embedded store or on MongoDB.\n\n"
     "Settings are read from OKUBE_* environment variables; docs/settings.md lists them. OKUBE_STORE_URL names the "
     "store (default: duckdb:./okube-data/okube.duckdb).",
@@ -70,10 +85,12 @@ class _OptionalSites(TyperCommand):
     """A command whose option `--sites` may have no value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        following = [*args[1:], "--"]
-        has_none = [text == "--sites" and after.startswith("-") for text, after in zip(args, following, strict=True)]
+        following = [*args, "--help"][1:]
+        has_no_value = [
+            text == "--sites" and after.startswith("-") for text, after in zip(args, following, strict=True)
+        ]
         return super().parse_args(
-            ctx, ["--sites=" if none else text for text, none in zip(args, has_none, strict=True)]
+            ctx, ["--sites=" if is_bare else text for text, is_bare in zip(args, has_no_value, strict=True)]
         )
 
 
@@ -93,5 +110,21 @@ cli.add_typer(applications, name="application")
 
 
 def main() -> None:
-    """Run the command line."""
-    cli()
+    """Run the command line.
+
+    When the standard output cannot be written, such as to a full disk, end with a sentence and status 1; without the
+    sentence when its reader has ended, such as `head`.
+    """
+    status: str | int | None = 0
+    try:
+        try:
+            cli()
+        except SystemExit as ending:
+            status = ending.code
+        sys.stdout.flush()
+    except OSError as error:
+        if not status and not isinstance(error, BrokenPipeError):
+            typer.echo(f"okube-api: The output cannot be written: {error.strerror}.", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written at the exit
+        status = status or 1
+    sys.exit(status)

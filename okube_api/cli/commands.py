@@ -276,11 +276,13 @@ def bench(  # noqa: PLR0917 - options of a command line
     from okube_api.bench.runner import RunOptions
     from okube_api.cli.bench import bench as run
     from okube_api.cli.bench import parse_scales
+    from okube_api.cli.runtime import report_errors
 
     options = RunOptions(
         folder, scale, (), rounds, seconds, parse_scales(scales), mongo_url=mongo, keep_database=keep_database
     )
-    run(options, works, results, plots=plots)
+    with report_errors():
+        run(options, works, results, plots=plots)
 
 
 def check() -> None:
@@ -333,6 +335,8 @@ def restore(
 
 def openapi() -> None:
     """Print the OpenAPI document."""
+    from okube_api.cli.runtime import report_errors
     from okube_api.cli.serve import print_openapi
 
-    print_openapi()
+    with report_errors():
+        print_openapi()

@@ -4,8 +4,8 @@ import asyncio
 import errno
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
@@ -50,18 +50,27 @@ def fail(message: str) -> NoReturn:
 
 
 def run_command(work: Coroutine[Any, Any, None], *, warns_of_variables: bool = True) -> None:
-    """Run the coroutine of a command; print expected errors as one sentence, without a traceback, and exit with 1.
+    """Run the coroutine of a command; report errors as `report_errors` does.
 
-    After Ctrl-C the coroutine is cancelled, and what it had not completed is undone; the status is then 130.
+    After Ctrl-C the coroutine is cancelled, and what it had not completed is undone.
     warns_of_variables: whether unknown `OKUBE_` variables are named; not in a process that a command starts.
+    """
+    with report_errors(warns_of_variables=warns_of_variables), asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(work)
+
+
+@contextmanager
+def report_errors(*, warns_of_variables: bool = True) -> Iterator[None]:
+    """Print expected errors as one sentence, without a traceback, and exit with 1; after Ctrl-C, exit with 130.
+
+    warns_of_variables: whether unknown `OKUBE_` variables are named first.
     """
     if warns_of_variables:
         warn_of_unknown_variables(os.environ)
     if not structlog.is_configured():  # by the server; the default is the standard output, which has the figures
         structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(work)
+        yield
     except KeyboardInterrupt:
         console.print("okube-api: interrupted.")
         raise typer.Exit(130) from None
@@ -94,6 +103,7 @@ def describe_os_error(error: OSError) -> str:
         errno.EPERM: " Choose another folder (OKUBE_STORE_URL or --folder), or change its permissions.",
         errno.EROFS: " Choose another folder (OKUBE_STORE_URL or --folder).",
         errno.ENOSPC: " Free some space, then run the command again.",
+        errno.EDQUOT: " Free some space, then run the command again.",
     }
     return f"{place}{error.strerror}.{advice.get(error.errno or 0, '')}"
 

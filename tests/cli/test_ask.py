@@ -227,3 +227,9 @@ def test_what_is_wrong_is_named(arguments: tuple[str, ...], message: str) -> Non
     result = run_cli("ask", *arguments)
     assert (result.exit_code, message in result.stderr) == (1, True), result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("arguments", [(), ("--sites",), ("acme", "performance", "--sites")])
+def test_missing_arguments_are_named(arguments: tuple[str, ...]) -> None:
+    result = run_cli("ask", *arguments)
+    assert (result.exit_code, "Missing argument" in result.stderr) == (2, True), result.output

@@ -15,6 +15,7 @@ import typer
 from okube_api import CONTRACT_VERSION, __version__
 from okube_api.auth.keys import KEYS
 from okube_api.auth.repository import User
+from okube_api.cli import runtime
 from okube_api.cli.runtime import open_services, run_command
 from okube_api.http.listener import listen
 from okube_api.settings import Settings
@@ -116,6 +117,19 @@ def test_invalid_settings_are_named(monkeypatch: pytest.MonkeyPatch, name: str, 
     result = run_cli("serve")
     assert result.exit_code == 1
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("openapi",), ("bench", "--works", "A9"), ("ask", "acme", "performance", "visits")]
+)
+def test_variables_are_checked(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
+    monkeypatch.setattr(runtime, "_warned", set())
+    monkeypatch.setenv("OKUBE_TOKN_HOURS", "3")
+    monkeypatch.setenv("OKUBE_TOKEN_HOURS", "three")
+    result = run_cli(*arguments)
+    assert result.exit_code == 1
+    assert "OKUBE_TOKN_HOURS is unknown and ignored. Did you mean 'OKUBE_TOKEN_HOURS'?" in result.stderr
+    assert "Traceback" not in result.output
 
 
 @pytest.fixture
