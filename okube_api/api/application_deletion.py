@@ -132,6 +132,11 @@ class ApplicationDeletion:
                 self._start(record)
         self._forgotten = {record["_id"]: record["passes"] for record in records}
 
+    @property
+    def is_removing(self) -> bool:
+        """Whether a pass is being carried out in this process."""
+        return bool(self._tasks)
+
     async def drain(self) -> None:
         """Wait until the passes that have started are done.  Raise the first error."""
         await asyncio.gather(*self._tasks.values())

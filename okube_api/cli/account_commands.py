@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from okube_api.cli.commands import Token, Url
+from okube_api.cli.commands import ApplicationName, Token, Url
 
 Role = Literal["reader", "editor", "admin"]
 
@@ -136,3 +136,20 @@ def list_applications(as_json: JsonOutput = False, url: Url = None, token: Token
     from okube_api.cli.application import list_applications as run
 
     run(as_json=as_json, url=url, token=token)
+
+
+@applications.command("delete")
+def delete_application(
+    application: ApplicationName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask to type the key; for scripts.")] = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Delete an application with all that belongs to it; there is no way back but a backup.
+
+    Asks to type the key of the application. With --url, the token is that of a platform administrator, and the server
+    removes the data in the background.
+    """
+    from okube_api.cli.application import delete_application as run
+
+    run(application, is_confirmed=yes, url=url, token=token)

@@ -1,12 +1,15 @@
-"""Creates and lists applications."""
+"""Creates, lists and deletes applications."""
 
+import asyncio
 import sys
 from collections.abc import Mapping
 from urllib.parse import quote
 
+import typer
+
 from okube_api.cli.api import open_api
 from okube_api.cli.listing import print_columns, print_json, read_list
-from okube_api.cli.runtime import echo, run_command
+from okube_api.cli.runtime import console, echo, run_command
 from okube_api.store.values import Json
 
 
@@ -44,6 +47,43 @@ def list_applications(*, as_json: bool, url: str | None, token: str | None) -> N
         )
 
     run_command(list_all())
+
+
+def delete_application(name: str, *, is_confirmed: bool, url: str | None, token: str | None) -> None:
+    """Delete an application with all of its data, after its key was typed.
+
+    is_confirmed: whether the key need not be typed.
+    """
+
+    async def delete() -> None:
+        path = application_path(name)
+        async with open_api(url, token) as requests:
+            response = await requests.send("GET", path)
+            key = response.json()["key"]
+            if not is_confirmed:
+                await asyncio.to_thread(_confirm, response.json())
+            with console.status(f"Deleting {key}..."):
+                await requests.send(
+                    "DELETE", path, params={"confirm": key}, headers={"If-Match": response.headers["ETag"]}
+                )
+        echo(f"The application {key} is deleted.")
+
+    run_command(delete())
+
+
+def _confirm(application: Json) -> None:
+    """Let the user type the key of an application.  Raise ValueError when it is another text."""
+    if not _has_terminal():
+        raise ValueError("There is no terminal to ask for a confirmation. Pass --yes to delete the application.")
+    key, name = application["key"], application["name"]
+    title = key if name == key else f"{key} ({name})"
+    echo(f"This deletes {title} with its sites, events, results and the roles of its users.")
+    if typer.prompt("Type the key of the application to delete it", err=True) != key:
+        raise ValueError("That is not the key of the application. Nothing was deleted.")
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def application_path(name: str) -> str:

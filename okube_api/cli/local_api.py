@@ -62,8 +62,9 @@ class OperatorSessions(LoginSessions):
 
 @asynccontextmanager
 async def open_local_api(*, creates_store: bool) -> AsyncIterator[ApiRequests]:
-    """Yield requests to an application on the store of the settings; at the end, rebuild facts that have become stale.
+    """Yield requests to an application on the store of the settings.
 
+    At the end, rebuild facts that have become stale, and remove the data of deleted applications.
     creates_store: whether an embedded store that does not exist is created.
     Raise ValueError when it is not, and what opening a store raises, such as StoreLocked.
     """
@@ -83,7 +84,11 @@ async def open_local_api(*, creates_store: bool) -> AsyncIterator[ApiRequests]:
                 if services.invalidation.is_rebuilding:
                     with console.status("Rebuilding facts..."):
                         await services.invalidation.drain()
+                if services.deletion.is_removing:
+                    with console.status("Removing data..."):
+                        await services.deletion.drain()
         finally:
+            await services.deletion.close()
             await services.invalidation.close()
             services.passwords.close()
 

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from okube_api.applications.deletions import DELETIONS
+from okube_api.cli import application
 from okube_api.cli.runtime import open_services
 from okube_api.settings import Settings
+from okube_api.store.conditions import EVERYTHING
 from typer.testing import Result
 
 from tests.processes import LOGIN, PASSWORD, create_administrator, find_free_port, log_in, run_cli, start_server
@@ -33,6 +36,11 @@ def add_member() -> None:
 async def _read_application(key: str) -> Any:
     async with open_services(Settings()) as services:
         return await services.applications.get_by_name(key)
+
+
+async def _read_passes() -> list[int]:
+    async with open_services(Settings()) as services:
+        return [record["passes"] for record in await services.store.find(DELETIONS, EVERYTHING)]
 
 
 def test_an_application_is_created_with_its_options_in_a_new_store() -> None:
@@ -62,6 +70,8 @@ def test_an_application_is_created_with_its_options_in_a_new_store() -> None:
         (("user", "list", "--application", "beta"), "No application 'beta'."),
         (("user", "disable", LOGIN["login"]), "the last platform administrator"),
         (("user", "list", "--url", "http://127.0.0.1:9"), "--url needs a token"),
+        (("application", "delete", "beta", "--yes"), "No application 'beta'."),
+        (("application", "delete", "acme"), "Pass --yes to delete the application."),
     ],
 )
 def test_refusals_are_one_sentence(arguments: tuple[str, ...], message: str) -> None:
@@ -79,6 +89,20 @@ def test_a_store_is_not_created_by_looking(work_folder: Path, command: tuple[str
     assert result.exit_code == 1
     assert "There is no store at" in result.stderr
     assert not (work_folder / "okube-data" / "okube.duckdb").exists()
+
+
+def test_an_application_is_deleted_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_ok("application", "add", "acme")
+    run_ok("application", "add", "beta")
+    monkeypatch.setattr(application, "_has_terminal", lambda: True)
+    wrong = run_cli("application", "delete", "acme", text="beta\n")
+    assert wrong.exit_code == 1
+    assert "Nothing was deleted." in wrong.stderr
+    run_ok("application", "delete", "acme", text="acme\n")
+    assert asyncio.run(_read_passes()) == [1]  # the command has removed the data before it ended
+    assert [row["key"] for row in json.loads(run_ok("application", "list", "--json").stdout)] == ["beta"]
+    run_ok("application", "delete", "beta", "--yes")
+    assert json.loads(run_ok("application", "list", "--json").stdout) == []
 
 
 def test_users_are_listed_disabled_and_enabled_on_the_store() -> None:
@@ -117,5 +141,7 @@ def test_the_commands_work_with_a_running_server(work_folder: Path) -> None:
         assert refused.exit_code == 1
         assert "Log in again" in refused.stderr
         assert "disabled" in run_ok("user", "list", *server).stdout
+        run_ok("application", "delete", "beta", "--yes", *server)
+        assert client.get("/applications/beta").status_code == 404
         run_ok("user", "enable", MEMBER, *server)
         assert client.post("/auth/login", json=credentials).status_code == 200
