@@ -43,6 +43,8 @@ ENV PATH=/opt/okube/bin:$PATH \
 VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
+# Engines may pass on the proxy of the machine, which must not be asked.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health/ready', timeout=2)"]
+    CMD ["python", "-c", "from urllib.request import ProxyHandler, build_opener; \
+        build_opener(ProxyHandler({})).open('http://127.0.0.1:8000/health/ready', timeout=2)"]
 CMD ["okube-api", "serve", "--host", "0.0.0.0", "--port", "8000"]
