@@ -12,6 +12,7 @@ from typing import Any
 
 REST = "..."
 _ID = re.compile(r"id-\d+")
+_PRINTED_ID = re.compile(r"[0-9a-f]{24}")
 
 
 class AnswerMismatch(AssertionError):
@@ -67,6 +68,8 @@ class ShownAnswers:
             self._check_value(f"{path}/{name}", value, printed[names[name]])
 
     def _check_id(self, path: str, shown: str, printed: Any) -> None:
+        if not isinstance(printed, str) or not _PRINTED_ID.fullmatch(printed):
+            raise AnswerMismatch(f"{path}: {printed!r} is no id")
         known = self._ids.setdefault(shown, printed)
         if known != printed or list(self._ids.values()).count(known) > 1:
             raise AnswerMismatch(f"{path}: {printed!r} is not {shown}, which is {known!r}")
@@ -74,6 +77,8 @@ class ShownAnswers:
     def _check_lines(self, shown: list[str], printed: list[str]) -> None:
         if REST in shown:
             start, end = shown[: shown.index(REST)], shown[shown.index(REST) + 1 :]
+            if len(printed) < len(start) + len(end):
+                raise AnswerMismatch(f"{len(start) + len(end)} lines on the page, {len(printed)} in the answer")
             self._check_lines(start, printed[: len(start)])
             self._check_lines(end, printed[len(printed) - len(end) :])
             return

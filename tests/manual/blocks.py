@@ -27,6 +27,7 @@ LANGUAGES = (*SHELLS, "python")
 
 _COMMENT = re.compile(r"^<!-- (run|answer|file|ask)(?:: (.*?))? -->$")
 _FENCE = re.compile(r"^```(\w*)$")
+_UNREADABLE = re.compile(r"<!--|\s*(```|~~~)")
 
 
 @dataclass
@@ -75,11 +76,13 @@ def read_blocks(page: str) -> list[Block]:
                 block.state = state or ("fresh" if block.is_background else None)
             if "answer" in pending:
                 (command,) = [block for block in blocks if block.language in LANGUAGES][-1:]
+                assert command.answer is None, f"{page}:{number}: a second answer of one command"
                 command.answer = block
             else:
                 blocks.append(block)
             pending = {}
         elif line:
+            assert not _UNREADABLE.match(line), f"{page}:{number}: no such comment or fence: {line}"
             assert not pending, f"{page}:{number}: no block after the comment {pending}"
     return blocks
 
