@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from okube_api.store.conditions import EVERYTHING, equal
 from okube_api.store.errors import Conflict, Duplicate, StoreError, Unavailable
-from okube_api.store.mongo import changes
+from okube_api.store.mongo import change_cleanup, changes
 from okube_api.store.mongo import store as mongo_store
 from okube_api.store.mongo.store import MongoStore
 from okube_api.store.mongo.write_queue import WriteQueue
@@ -145,7 +145,7 @@ async def test_the_change_of_a_dead_process_is_removed(
     store = open_store()
     await store.start()
     await fill(store, "alive", 5)
-    monkeypatch.setattr(changes, "_LEASE", timedelta(seconds=-1))
+    monkeypatch.setattr(change_cleanup, "_LEASE", timedelta(seconds=-1))
     monkeypatch.setattr(changes.MongoChange, "close", _do_nothing)
     with pytest.raises(ConnectionAbortedError):
         await _leave_unfinished_change(store)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from okube_api.store.conditions import EVERYTHING
 from okube_api.store.errors import Conflict, Unavailable
-from okube_api.store.mongo import changes
+from okube_api.store.mongo import change_cleanup, changes
 from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.store import MongoStore
 from okube_api.store.mongo.write_queue import WriteQueue
@@ -181,7 +181,7 @@ async def test_the_patch_of_a_dead_process_is_resolved(
     store = open_store()
     await store.start()
     await fill(store, "alive", 5)
-    monkeypatch.setattr(changes, "_LEASE", timedelta(seconds=-1))
+    monkeypatch.setattr(change_cleanup, "_LEASE", timedelta(seconds=-1))
     monkeypatch.setattr(changes.MongoChange, "close", _do_nothing)
     with pytest.raises(ConnectionAbortedError):
         await _leave_patch(store, is_committed=is_committed)

@@ -1,14 +1,13 @@
 """Changes of rows in MongoDB: rows are written under a generation that no manifest lists yet; one update commits them.
 
 Each change has a record of the rows that it writes and makes obsolete.  With the record, any process can clean up
-later, whether the change was committed, was abandoned, or its process died.
+later, whether the change was committed, was abandoned, or its process died (`change_cleanup`).
 """
 
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Hashable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
 from enum import Enum
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -24,8 +23,14 @@ from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.columnar.row_filter import match_keys
 from okube_api.store.errors import Conflict, StoreError, UnsupportedByStore
 from okube_api.store.mongo.blocks import count_by_part, pack_rows
+from okube_api.store.mongo.change_cleanup import (
+    CHANGES,
+    describe_ranges,
+    discard_change,
+    mark_committed,
+    resolve_change,
+)
 from okube_api.store.mongo.errors import READ_S, WRITE_S, time_limit
-from okube_api.store.mongo.holds import find_held_since
 from okube_api.store.mongo.manifests import (
     ADDED,
     SUPERSEDED,
@@ -36,7 +41,7 @@ from okube_api.store.mongo.manifests import (
     encode_pg,
 )
 from okube_api.store.mongo.rows import MongoReader, to_arrow
-from okube_api.store.mongo.staging import hold_lease, read_server_time
+from okube_api.store.mongo.staging import hold_lease
 from okube_api.store.mongo.write_queue import WriteQueue, split_rows, to_documents
 from okube_api.store.plan_analysis import conform_rows, get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Change
@@ -45,8 +50,6 @@ from okube_api.store.schema import Table
 from okube_api.store.values import Json
 
 T = TypeVar("T")
-CHANGES = "_changes"
-_LEASE = timedelta(seconds=60)
 _RENEW_S = 15.0
 _MAX_GROUP_BYTES = 8 * 2**20
 _MAX_GROUP_KEYS = 10_000
@@ -57,9 +60,8 @@ _MAX_FOLDED_ROWS = 20_000
 """Larger parts keep their marked rows until they are collected, so that no patch takes long."""
 _MAX_LISTED_PATCHES = 32
 """With more, a change looks which patches it need not list any longer."""
-_DELETE_S = 300.0
 _CLOSE_S = 2.0
-"""How long a request waits for the rows of its change to be deleted; `collect_row_garbage` deletes the rest later."""
+"""How long a request waits for the rows of its change to be deleted; `change_cleanup` deletes the rest later."""
 
 
 class ChangeOutcome(Enum):
@@ -118,7 +120,7 @@ class MongoChange(MongoReader):
         """Remove the rows of a batch."""
         manifest = await self._get_current_manifest(table)
         ranges = [encode_generation(generation) for number, generation in sorted(manifest.batches) if number == batch]
-        self._obsolete.append(_describe_ranges(table.name, ranges))
+        self._obsolete.append(describe_ranges(table.name, ranges))
         self._new_manifests[table.name] = manifest.without_batch(batch)
 
     async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
@@ -131,7 +133,7 @@ class MongoChange(MongoReader):
         self._rewritten.add(table.name)
         generation = await self._choose_generation(table, counts)
         manifest = await self._get_current_manifest(table)
-        self._obsolete.append(_describe_ranges(table.name, await self._find_obsolete(table, manifest, parts)))
+        self._obsolete.append(describe_ranges(table.name, await self._find_obsolete(table, manifest, parts)))
         if conforming.num_rows and table.packed:
             await self._insert_blocks(table, generation, conforming, 0)
         elif conforming.num_rows:
@@ -169,7 +171,7 @@ class MongoChange(MongoReader):
             incomplete = [part for part in folded if manifest.parts[part][1] > counts[part]]
             remaining = await self._read_remaining(table, manifest, incomplete, ids) if incomplete else rows.slice(0, 0)
         generation = await self._choose_generation(table, folded | (added.keys() - manifest.parts.keys()))
-        self._obsolete.append(_describe_ranges(table.name, await self._find_obsolete(table, manifest, tuple(folded))))
+        self._obsolete.append(describe_ranges(table.name, await self._find_obsolete(table, manifest, tuple(folded))))
         is_folded = pa.array(np.isin(rows["part"].to_numpy(), list(folded)), pa.bool_())
         new_parts = pa.concat_tables([remaining, rows.filter(is_folded)])
         if new_parts.num_rows:
@@ -242,11 +244,11 @@ class MongoChange(MongoReader):
         await asyncio.gather(*self._running_patches.values(), return_exceptions=True)
         await self._writes.close()
         if self.outcome is ChangeOutcome.COMMITTED:
-            await _mark_committed(self._database, self._record["_id"])
+            await mark_committed(self._database, self._record["_id"])
         elif self.outcome is ChangeOutcome.UNKNOWN:
             await resolve_change(self._database, self._manifests, self._record, self._written_tables)
         else:
-            await _discard(self._database, self._manifests, self._record, self._written_tables)
+            await discard_change(self._database, self._manifests, self._record, self._written_tables)
 
     async def _finish_patch(self, table: Table) -> None:
         """Wait until the running patch of a table is done, and raise its error."""
@@ -387,10 +389,6 @@ async def _make_blocks(table: Table, generation: int, rows: pa.Table, constants:
         yield group
 
 
-def _describe_ranges(table: str, ranges: Iterable[Range]) -> Json:
-    return {"table": table, "ranges": [list(pg_range) for pg_range in ranges]}
-
-
 @asynccontextmanager
 async def begin_change(
     database: Any, manifests: ManifestRepository, application: str, name: str, column_cache: ColumnCache
@@ -409,83 +407,3 @@ async def begin_change(
         finally:
             with anyio.move_on_after(_CLOSE_S, shield=True), suppress(StoreError, PyMongoError):
                 await change.close()
-
-
-async def resolve_change(database: Any, manifests: ManifestRepository, record: Json, tables: Iterable[str]) -> None:
-    """Find out whether a change was committed; if not, make sure that it never will be, and delete what it wrote.
-
-    tables: the tables that it may have written.
-    """
-    application, change_id = record["application"], record["_id"]
-    if not await manifests.is_change_committed(application, change_id):
-        await manifests.fence(application)  # its commit may still be on its way to the server
-    if await manifests.is_change_committed(application, change_id):
-        await _mark_committed(database, change_id)
-    else:
-        await _discard(database, manifests, record, tables)
-
-
-async def _mark_committed(database: Any, change_id: ObjectId) -> None:
-    update = {"$set": {"state": "committed"}, "$currentDate": {"at": True}}
-    with time_limit(WRITE_S):
-        await database[CHANGES].update_one({"_id": change_id}, update)
-
-
-async def _discard(database: Any, manifests: ManifestRepository, record: Json, tables: Iterable[str]) -> None:
-    ranges = [encode_generation(generation) for generation in record["generations"]]
-    application, patch = record["application"], record["generations"][0]
-    await _delete_rows(database, application, [_describe_ranges(table, ranges) for table in tables])
-    for table in tables:
-        with time_limit(_DELETE_S):
-            await database[table].delete_many({"application": application, ADDED: patch})
-            await database[table].update_many(
-                {"application": application, SUPERSEDED: patch}, {"$pull": {SUPERSEDED: patch}}
-            )
-    await _delete_record(database, manifests, record["_id"], record.get("new_manifests", ()))
-
-
-async def _delete_record(
-    database: Any, manifests: ManifestRepository, change_id: ObjectId, manifest_ids: Sequence[ObjectId]
-) -> None:
-    await manifests.delete_manifests(manifest_ids)
-    with time_limit(WRITE_S):
-        await database[CHANGES].delete_one({"_id": change_id})
-
-
-async def collect_row_garbage(
-    database: Any, manifests: ManifestRepository, tables: Sequence[str], grace: timedelta
-) -> None:
-    """Delete what changes of dead processes wrote, and what changes made obsolete longer than `grace` ago."""
-    with time_limit(READ_S):
-        records = await database[CHANGES].find({}).to_list(None)
-    if not records:
-        return
-    now = await read_server_time(database)
-    kept_since = min(now - grace, await find_held_since(database, now))
-    for record in records:
-        updated_at: datetime = record["at"]
-        if record["state"] == "open" and updated_at < now - _LEASE:
-            await resolve_change(database, manifests, record, tables)
-        elif record["state"] == "committed" and updated_at < kept_since:
-            await _delete_rows(database, record["application"], record.get("drops", ()))
-            await _collect_patches(database, record["application"], record.get("drops", ()))
-            await _delete_record(database, manifests, record["_id"], record.get("old_manifests", ()))
-
-
-async def _delete_rows(database: Any, application: str, descriptions: Iterable[Json]) -> None:
-    for description in descriptions:
-        for first, last in description["ranges"]:
-            match = {"application": application, "pg": {"$gte": first, "$lte": last}}
-            with time_limit(_DELETE_S):
-                await database[description["table"]].delete_many(match)
-
-
-async def _collect_patches(database: Any, application: str, descriptions: Iterable[Json]) -> None:
-    """Delete the rows that committed patches replaced, and remove the marks from those that they added."""
-    for description in descriptions:
-        if (patch := description.get("patch")) is None:
-            continue
-        stored = database[description["table"]]
-        with time_limit(_DELETE_S):
-            await stored.delete_many({"application": application, SUPERSEDED: patch})
-            await stored.update_many({"application": application, ADDED: patch}, {"$unset": {ADDED: ""}})

@@ -16,7 +16,8 @@ from okube_api.store.checks import TableCheck
 from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.conditions import Condition
 from okube_api.store.errors import StoreError
-from okube_api.store.mongo.changes import begin_change, collect_row_garbage
+from okube_api.store.mongo.change_cleanup import collect_row_garbage
+from okube_api.store.mongo.changes import begin_change
 from okube_api.store.mongo.database_check import (
     SCHEMA_VERSION,
     check_database,
