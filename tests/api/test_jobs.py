@@ -1,7 +1,7 @@
-"""Questions as jobs: how they are queued and run, who sees them, their results, their bounds and their end."""
+"""Questions as jobs: how they are queued and run, who sees them, their bounds and their end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,76 +12,16 @@ from okube_api.analytics.service import Analytics
 from okube_api.api.routes import jobs as routes
 from okube_api.auth.repository import USERS, Role
 from okube_api.catalogue.kpi import Module
-from okube_api.errors import ServiceUnavailable
-from okube_api.jobs import results, runner
+from okube_api.jobs import runner
 from okube_api.jobs.repository import JOB_QUESTIONS, JOBS
 from okube_api.jobs.results import JOB_RESULTS
 from okube_api.store.conditions import equal
 
-from tests.api.analytics import PATH_SUFFIXES, World
-from tests.api.file_readers import read_xlsx
+from tests.api.analytics import World
+from tests.api.jobs import ASYNC, ATTENDANCE, DAYS, SESSIONS, build_url, poll, queue, read, run, wait_until
 from tests.api.server import Json, Server, Tenant, share_store
 
 pytestmark = pytest.mark.anyio
-
-ASYNC = {"Prefer": "respond-async"}
-SESSIONS: Json = {"params": [{"kpi": "sessions", "granularity": "week", "sites": True}]}
-VISITS: Json = {"params": [{"kpi": "visits", "granularity": "month", "sites": {"properties": ["key"]}}]}
-OFFLINE: Json = {"params": [{"kpi": "offlineVisits", "granularity": "month", "campaigns": True}]}
-ATTENDANCE: Json = {"params": [{"kpi": "attendance", "granularity": "week"}]}
-DAYS = "from=2024-03-18&to=2024-04-07"
-BODIES = {
-    Module.PRESENCE: SESSIONS,
-    Module.PERFORMANCE: VISITS,
-    Module.CONVERSION: OFFLINE,
-    Module.GEO_MARKETING: ATTENDANCE,
-}
-VARYING = {"x-request-id", "ratelimit", "date"}
-
-
-def build_url(tenant: Tenant, module: Module = Module.PRESENCE, query: str = DAYS, study: str = "all") -> str:
-    """Return the URL of a question about an application."""
-    return f"{tenant.url}{PATH_SUFFIXES[module].format(study=study)}?{query}"
-
-
-async def queue(client: httpx.AsyncClient, url: str, body: Json = SESSIONS, **headers: str) -> Json:
-    """Make a question a job, and return the job."""
-    response = await client.post(url, json=body, headers={**ASYNC, **headers})
-    assert response.status_code == 202, response.text
-    job: Json = response.json()
-    return job
-
-
-async def read(client: httpx.AsyncClient, job: Json) -> Json:
-    """Return a job as it is now."""
-    response = await client.get(f"/jobs/{job['_id']}")
-    assert response.status_code == 200, response.text
-    document: Json = response.json()
-    return document
-
-
-async def poll(is_true: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until a condition is true; 20 s at most."""
-    async with asyncio.timeout(20):
-        while not await is_true():  # noqa: ASYNC110 - what is awaited has no event
-            await asyncio.sleep(0.01)
-
-
-async def wait_until(client: httpx.AsyncClient, job: Json, *states: str) -> Json:
-    """Return a job once it is in one of these states."""
-    document: Json = {}
-
-    async def has_state() -> bool:
-        document.update(await read(client, job))
-        return document["state"] in states
-
-    await poll(has_state)
-    return document
-
-
-async def run(client: httpx.AsyncClient, url: str, body: Json = SESSIONS, **headers: str) -> Json:
-    """Make a question a job, and return the job once it is done."""
-    return await wait_until(client, await queue(client, url, body, **headers), "done")
 
 
 class PausedQuestions:
@@ -218,79 +158,7 @@ async def test_an_idempotency_key_creates_one_job(tenant: Tenant) -> None:
     assert direct.status_code == 200
 
 
-# -- results -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("query", "accept"),
-    [
-        ("", "*/*"),
-        ("format=json", "text/csv"),
-        ("", "text/csv"),
-        ("", "application/vnd.ms-excel"),
-        ("format=csv", "*/*"),
-        ("format=csv&layout=wide&locale=fr", "*/*"),
-        ("format=csv&delimiter=%3B&decimal=%2C&bom=true", "application/json"),
-        ("format=xlsx", "*/*"),
-        ("format=parquet&layout=wide", "*/*"),
-    ],
-)
-async def test_a_result_is_the_direct_answer(alpha: World, query: str, accept: str) -> None:
-    url = build_url(alpha.tenant, query=f"{DAYS}&{query}")
-    direct = await alpha.reader.post(url, json=SESSIONS, headers={"Accept": accept})
-    assert (direct.status_code, len(direct.content) > 100) == (200, True)
-    job = await run(alpha.reader, url, Accept=accept)
-    result = await alpha.reader.get(job["result"], headers={"Accept": "text/html"})
-    assert result.status_code == 200
-    assert job["size"] == len(result.content)
-    varying = VARYING
-    if "xlsx" in query:  # a workbook names the second in which it was written
-        assert read_xlsx(result.content) == read_xlsx(direct.content) != []
-        varying = VARYING | {"etag", "content-length"}
-    else:
-        assert result.content == direct.content
-    assert _list_headers(result, varying) == _list_headers(direct, varying)
-    unchanged = await alpha.reader.get(job["result"], headers={"If-None-Match": result.headers["etag"]})
-    assert (unchanged.status_code, unchanged.content) == (304, b"")
-    assert (await alpha.reader.head(job["result"])).headers["etag"] == result.headers["etag"]
-
-
-def _list_headers(response: httpx.Response, left_out: set[str]) -> Json:
-    return {name: text for name, text in response.headers.items() if name not in left_out}
-
-
-@pytest.mark.parametrize("module", list(Module))
-@pytest.mark.parametrize("with_site", [False, True])
-async def test_all_modules_answer_jobs(alpha: World, module: Module, with_site: bool) -> None:
-    truth = alpha.truth
-    site = f"/sites/{truth.sites[0].id}" if with_site else ""
-    suffix = PATH_SUFFIXES[module].format(study=truth.studies[0].id)
-    params = [{name: each for name, each in param.items() if name != "sites"} for param in BODIES[module]["params"]]
-    body = {"params": params, "compare": {"to": ["previousPeriod"]}}
-    url = f"{alpha.tenant.url}{site}{suffix}?{DAYS}"
-    direct = await alpha.reader.post(url, json=body)
-    job = await run(alpha.reader, url, body)
-    assert job["question"]["module"] == module.value
-    assert (await alpha.reader.get(job["result"])).json() == direct.json()
-
-
-async def test_large_results_are_stored_in_parts(alpha: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "_PART_BYTES", 100)
-    direct = await alpha.reader.post(build_url(alpha.tenant), json=SESSIONS)
-    job = await run(alpha.reader, build_url(alpha.tenant))
-    store = alpha.tenant.server.services.store
-    assert await store.count(JOB_RESULTS, equal("job", job["_id"])) == -(-len(direct.content) // 100) > 3
-    assert (await alpha.reader.get(job["result"])).content == direct.content
-
-
-async def test_a_result_is_that_of_the_role(tenant: Tenant) -> None:
-    url = build_url(tenant, query=f"{DAYS}&explain=true")
-    assert (await tenant.reader.post(url, json=SESSIONS, headers=ASYNC)).status_code == 403
-    job = await run(tenant.admin, url)
-    assert "plan" in (await tenant.admin.get(job["result"])).json()
-    members = tenant.server.services.sessions.users
-    await members.set_role(await members.get_by_id(tenant.users[Role.ADMIN].id), tenant.id, Role.READER)
-    assert (await tenant.admin.get(job["result"])).status_code == 403
+# -- jobs without a result ---------------------------------------------------------------------------------------------
 
 
 async def test_an_unfinished_job_has_no_result(tenant: Tenant, paused: PausedQuestions) -> None:
@@ -299,29 +167,6 @@ async def test_an_unfinished_job_has_no_result(tenant: Tenant, paused: PausedQue
     assert (refused.status_code, refused.headers["retry-after"]) == (409, "1")
     await paused.wait_for(started=1)
     assert (await tenant.reader.get(f"/jobs/{job['_id']}/result")).status_code == 409
-
-
-async def test_a_failed_job_says_why(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(*_: Any, **__: Any) -> None:
-        raise ServiceUnavailable("The question took more than 600 seconds.")
-
-    monkeypatch.setattr(Analytics, "_compute", fail)
-    job = await wait_until(tenant.reader, await queue(tenant.reader, build_url(tenant)), "failed")
-    assert (job["error"]["status"], job["error"]["code"], job["result"]) == (503, "unavailable", None)
-    assert job["error"]["instance"] == f"{tenant.url}/presence/analytics"
-    result = await tenant.reader.get(f"/jobs/{job['_id']}/result")
-    assert (result.status_code, result.json()) == (503, job["error"])
-    assert result.headers["content-type"] == "application/problem+json"
-
-
-async def test_a_bug_fails_a_job_without_details(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(*_: Any, **__: Any) -> None:
-        raise RuntimeError("a secret detail")
-
-    monkeypatch.setattr(Analytics, "_compute", fail)
-    job = await wait_until(tenant.reader, await queue(tenant.reader, build_url(tenant)), "failed")
-    assert (job["error"]["status"], job["error"]["code"]) == (500, "internal_error")
-    assert "secret" not in str(job)
 
 
 async def test_a_study_that_is_deleted_meanwhile_fails_the_job(tenant: Tenant, paused: PausedQuestions) -> None:
