@@ -39,11 +39,11 @@ def list_inner_numbers(value: Value) -> Iterator[Number]:
 
 
 def list_namespaces(leaf: Any) -> Iterator[dict[str, Any]]:
-    """Yield the fields of each part of a leaf, with those of the whole, by the names that formulas have for them."""
-    whole = {name: value for name, value in leaf.items() if not isinstance(value, list | dict)}
-    yield {**whole, "users": whole.get("total")}
+    """Yield the numbers of each part of a leaf, and those of the leaf, by the names that formulas have for them."""
+    totals = {name: value for name, value in leaf.items() if not isinstance(value, list | dict)}
+    yield {**totals, "users": totals.get("total")}
     for part in (*leaf.get("bins", []), *leaf.get("items", [])):
-        yield {**whole, "all of them": whole.get("visitors"), **part}
+        yield {**totals, "all of them": totals.get("visitors"), **part}
     for rank in leaf.get("ranks", []):
         total = sum(item["value"] for item in rank["items"])
         yield from ({"sum of the rank": total, **item} for item in rank["items"])
@@ -126,11 +126,11 @@ def check_clause(clause: str, leaf: Any, words: Mapping[str, float | None], *, i
         rows = clause.partition(": ")[2]
         assert leaf["total"] == words[rows] or is_known_only
     else:
-        found = 0
+        checks = 0
         for names in list_namespaces(leaf):
             for sign, shown in zip("-+", names.get(name, ()) if name == "ci95" else [names.get(name)], strict=False):
                 value = calculate(expression, {**words, **names}, sign)
                 if shown is not None and value is not None:
-                    found += 1
+                    checks += 1
                     assert value == pytest.approx(shown, abs=6e-3), clause
-        assert found, f"not checked: {clause}"
+        assert checks, f"not checked: {clause}"
