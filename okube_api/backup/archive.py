@@ -133,13 +133,13 @@ class ArchiveReader:
                 for name, member in manifest["members"].items():
                     offsets[name] = _find_content(path, archive.getinfo(name))
                     _check_member(archive, name, member)
+            return cls(path, manifest, offsets)
         except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError, NotImplementedError) as error:
             raise BadBackup(
                 f"{path} is damaged, not complete, or no backup of okube-api ({error}). Nothing was changed."
             ) from error
         except OSError as error:
             raise BadBackup(f"{path} cannot be read: {error.strerror or error}.") from error
-        return cls(path, manifest, offsets)
 
     @contextmanager
     def open_blocks(self, name: str, rows: int) -> Iterator[Iterator[pa.Table]]:

@@ -1,12 +1,14 @@
-"""The file of a backup: what happens when it cannot be written."""
+"""The file of a backup: what happens when it cannot be written or read."""
 
 import errno
 import io
+import zipfile
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from okube_api.backup.archive import ArchiveWriter
+from okube_api.backup.archive import ArchiveReader, ArchiveWriter, BadBackup
 
 pytestmark = pytest.mark.anyio
 
@@ -37,3 +39,31 @@ async def test_source_of_rows_is_closed_when_the_disk_is_full() -> None:
     with pytest.raises(OSError, match="No space left"), ArchiveWriter(FullDisk()) as archive:
         await archive.write_blocks("rows.parquet", schema, read(), lambda: None)
     assert is_closed
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "{",
+        "[]",
+        '{"format": 1}',
+        '{"format": 1, "members": {}}',
+        '{"format": 1, "applications": [], "members": {"a": {}}}',
+    ],
+)
+def test_manifest_that_lacks_something_is_refused(manifest: str, tmp_path: Path) -> None:
+    """Say that a file is no backup, whatever its manifest lacks."""
+    path = tmp_path / "b.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("manifest.json", manifest)
+    with pytest.raises(BadBackup, match="no backup of okube-api"):
+        ArchiveReader.open(path)
+
+
+def test_later_format_is_refused_with_the_version_that_reads_it(tmp_path: Path) -> None:
+    """Name the version to install."""
+    path = tmp_path / "b.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("manifest.json", '{"format": 2, "version": "3.1.4"}')
+    with pytest.raises(BadBackup, match=r"Install okube-api 3\.1\.4 or later"):
+        ArchiveReader.open(path)
