@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from okube_api.errors import Impossible
 from okube_api.jobs import runner
-from okube_api.jobs.leases import LeaseWatch
+from okube_api.jobs.leases import LEASE_LIFETIME_S, LeaseWatch
 from okube_api.jobs.repository import JOBS, MOST_CRASHES, JobRepository, JobState
 from okube_api.jobs.results import JOB_RESULTS, JobResult, JobResults
 from okube_api.jobs.runner import JobRunner
@@ -67,12 +67,12 @@ class PlannedWork:
 
 
 class Process:
-    """A process that runs jobs.  seconds: added to its monotonic clock."""
+    """A process that runs jobs.  now_s: its monotonic clock, which stands still."""
 
     def __init__(self, jobs: JobRepository, results: JobResults, *, most_bytes: int = 1000) -> None:
-        self.seconds = 0.0
+        self.now_s = 0.0
         self.work, self.jobs = PlannedWork(), jobs
-        leases = LeaseWatch(lambda: asyncio.get_running_loop().time() + self.seconds)
+        leases = LeaseWatch(lambda: self.now_s)
         self.runner = JobRunner(jobs, results, self.work, most_bytes=most_bytes, leases=leases)
 
     async def wait_for(self, job: Json, *states: str) -> Json:
@@ -295,7 +295,7 @@ async def test_a_job_of_a_dead_process_is_run_again(process: Process, results: J
         clock.ahead = timedelta(days=1)  # the clock of the machine is set: no lease ends
         await asyncio.sleep(5 * runner._POLL_S)
         assert process.work.started == []
-        process.seconds = 9
+        process.now_s = LEASE_LIFETIME_S
         done = await process.wait_for(job, "done")
     assert (done["attempts"], done["crashes"]) == (2, 1)
     assert await process.jobs.store.count(JOB_RESULTS, EVERYTHING) == 1
