@@ -7,8 +7,10 @@ backup nor the leases, and memory stays bounded.
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+
+import anyio
 
 from okube_api.backup.dump import BackupSource, write_backup
 from okube_api.store.schema import Schema
@@ -17,8 +19,11 @@ _PART_BYTES = 262_144
 _POLL_S = 0.05  # between two looks at the file that is being written
 
 
-async def stream_backup(source: BackupSource) -> AsyncIterator[bytes]:
-    """Yield the bytes of a backup.  Raise StoreError, which leaves the receiver an archive without an end."""
+async def stream_backup(source: BackupSource) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of a backup.
+
+    Raise StoreError or OSError, which leaves the receiver an archive without an end.
+    """
     with tempfile.TemporaryFile() as written:
         writing = asyncio.create_task(write_backup(source, written))
         try:
@@ -36,7 +41,8 @@ async def stream_backup(source: BackupSource) -> AsyncIterator[bytes]:
                     await asyncio.wait((writing,), timeout=_POLL_S)
         finally:
             writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
+            with anyio.CancelScope(shield=True):  # it writes to the file, and holds what it reads
+                await asyncio.gather(writing, return_exceptions=True)
 
 
 def _read_at(descriptor: int, offset: int) -> bytes:

@@ -1,10 +1,12 @@
 """Route of the backup: who gets one, and when."""
 
+import asyncio
 import io
 import zipfile
 
 import httpx
 import pytest
+from okube_api.backup import stream
 
 from tests.api.server import Server
 
@@ -30,6 +32,32 @@ async def test_second_backup_at_the_same_time_is_refused(server: Server, platfor
     assert refused.json()["code"] == "too_many_requests"
     assert int(refused.headers["Retry-After"]) > 0
     assert (await platform.post("/admin/backup")).status_code == 200
+
+
+async def test_client_that_leaves_ends_its_backup(
+    server: Server, platform: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop the work on a backup before another one may begin."""
+    steps: list[str] = []
+    has_begun = asyncio.Event()
+
+    async def write_forever(*_arguments: object) -> None:
+        has_begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            steps.append("stopped")
+
+    monkeypatch.setattr(stream, "write_backup", write_forever)
+    request = asyncio.create_task(platform.post("/admin/backup"))
+    await has_begun.wait()
+    lock = server.app.state.backup_slot.lock
+    request.cancel()
+    await asyncio.gather(request, return_exceptions=True)
+    async with lock:
+        steps.append("free")
+    assert steps == ["stopped", "free"]
 
 
 async def test_backup_needs_a_platform_administrator(

@@ -1,8 +1,9 @@
 """Route of the backup of the whole store."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
+import anyio
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
@@ -48,16 +49,18 @@ async def create_backup(request: Request, _admin: PlatformAdmin, services: Servi
 
 
 class _LockedResponse(StreamingResponse):
-    """A backup; the lock is released when it is sent, or when the client is gone."""
+    """A backup; the lock is released when it is sent, or when the client is gone and the work on it has stopped."""
 
-    def __init__(self, parts: AsyncIterator[bytes], lock: asyncio.Lock) -> None:
+    def __init__(self, parts: AsyncGenerator[bytes, None], lock: asyncio.Lock) -> None:
         headers = {"Content-Disposition": 'attachment; filename="okube-backup.zip"', "Cache-Control": "no-store"}
         super().__init__(parts, media_type=MEDIA_TYPE, headers=headers)
-        self._lock = lock
+        self._parts, self._lock = parts, lock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the backup."""
         try:
             await super().__call__(scope, receive, send)
         finally:
+            with anyio.CancelScope(shield=True):
+                await self._parts.aclose()
             self._lock.release()
