@@ -256,7 +256,7 @@ REVENUES = (
         OFFLINE.visits,
         "The share of attributed offline visits with a purchase.",
         Unit.RATIO,
-        meaning="How many of these visits to shops ended with a purchase.",
+        meaning="How many of the visits to shops that campaigns preceded ended with a purchase.",
     ),
     return_on_cost(
         "onlineRoi",
@@ -283,7 +283,7 @@ REVENUES = (
         ONLINE.visits,
         "The share of attributed online visits with a purchase.",
         Unit.RATIO,
-        meaning="How many of these visits to the web site ended with a purchase.",
+        meaning="How many of the visits to the web site that campaigns preceded ended with a purchase.",
     ),
     return_on_cost(
         "roi",

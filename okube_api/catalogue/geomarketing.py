@@ -123,7 +123,7 @@ RETURNING_PER_SCOPE = Kpi(
     scopes=_BY_SITE,
     title="Users per number of visitor-days.",
     leaf=LeafShape.DISTRIBUTION,
-    meaning="How faithful people are: how many came on one day, on two days, and so on.",
+    meaning="How faithful people are: how many came on one day, on two, and so on; two shops on one day are two.",
 )
 RETURNING_FREQUENCY_PER_SCOPE = Kpi(
     "returningFrequencyPerScope",
