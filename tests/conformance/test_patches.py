@@ -131,6 +131,20 @@ async def test_random_patches_equal_plain_python(store: Store, changes: list[tup
     await store.delete_rows(application)
 
 
+async def test_the_writes_of_a_change_keep_their_order(store: Store, application: str) -> None:
+    """Write many rows, then small patches of the same keys, which DuckDB gets as a script."""
+    many, few = make_stays(2, (1,), 40), [dict.fromkeys(TYPES) | {"part": 1, "place": "z"}]
+    key, place = to_keys([{"part": 1}]), to_keys([{"part": 1, "place": "z"}])
+    async with store.begin_change(application, "order") as change:
+        await change.patch(STAYS, key, to_arrow(STAYS, many))
+        await change.patch(STAYS, key, to_arrow(STAYS, few))
+        await change.patch(STAYS, place, to_arrow(STAYS, few * 2))
+        await change.replace(STAYS, (2,), to_arrow(STAYS, make_stays(3, (2,), 3)))
+        await change.patch(STAYS, to_keys([{"part": 2}]), to_arrow(STAYS, []))
+        await change.commit()
+    assert await read_stored(store, application, STAYS) == few * 2
+
+
 async def test_a_part_may_be_emptied_and_filled_again_in_one_change(store: Store, application: str) -> None:
     key, rows = to_keys([{"part": 1}]), make_stays(2, (1,), 3)
     await fill(store, application, STAYS, make_stays(1, (1, 2), 20))

@@ -78,6 +78,7 @@ class DuckChange(DuckReader):
         conforming = conform_rows(table, rows, keep_dictionaries=True)
         self._patches.setdefault(table, []).append((keys, rows))
         if (script := write_small_patch(table, self._application, keys, conforming)) is not None:
+            await self._wait_for_write()  # which runs later, and would write this patch before its own rows
             self._scripts.setdefault(table, []).append(script)
             return
 
