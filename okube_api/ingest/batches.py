@@ -68,6 +68,8 @@ class Batches(Repository):
 
     async def get_batches(self, application: str, batches: Sequence[Json]) -> list[Json]:
         """Return batches as they are stored now, in the same order.  Raise NotFound when one was deleted."""
+        if not batches:
+            return []
         ids = tuple(batch["_id"] for batch in batches)
         stored = {
             batch["_id"]: batch
@@ -88,11 +90,15 @@ class Batches(Repository):
         counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "reasons": []}
         return self.build_document(application, {"kind": kind, "state": State.RECEIVING, **counts, **fields})
 
-    async def insert_numbered(self, batches: Sequence[Json]) -> None:
-        """Give batches of one application the next numbers, and insert them."""
+    async def assign_numbers(self, batches: Sequence[Json]) -> None:
+        """Give batches of one application the next numbers."""
         last = await self.store.next_number(batches[0]["application"], "batches", len(batches))
         for number, batch in enumerate(batches, last - len(batches) + 1):
             batch["number"] = number
+
+    async def insert_numbered(self, batches: Sequence[Json]) -> None:
+        """Give batches of one application the next numbers, and insert them."""
+        await self.assign_numbers(batches)
         await self.insert(batches)
 
     async def update(self, batch: Json, fields: Mapping[str, Any]) -> Json:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import asdict, dataclass, field
@@ -15,7 +15,7 @@ import structlog
 
 from okube_api.clock import Clock
 from okube_api.errors import NotFound, RequestConflict
-from okube_api.ingest.batches import Batches, State
+from okube_api.ingest.batches import BATCHES, Batches, State
 from okube_api.ingest.derive.rollup_changes import RollupMismatch
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.leases import ApplicationLeases
@@ -144,7 +144,11 @@ class Publisher:
     async def _carry_out(self, application: Application, group: Sequence[_Request]) -> None:
         """Carry out requests in one change, and set their results."""
         if files := [request.file for request in group if request.file is not None]:
-            await self._batches.insert_numbered([file.batch for file in files])
+            of_files = [file.batch for file in files]
+            if self._store.has_transactions:
+                await self._batches.assign_numbers(of_files)  # they are inserted with their events
+            else:
+                await self._batches.insert_numbered(of_files)
         for request in group:
             try:
                 request.current = await self._batches.get_batches(application.id, request.batches)
@@ -170,16 +174,29 @@ class Publisher:
         if new := [batch for batch in stored.values() if batch["number"] not in live]:
             name = f"{new[0]['_id']}:published"
             add = partial(self._add, application, new, files)
-            counted = await self._commit(application, name, add)
+            try:
+                counted = await self._commit(application, name, add)
+            except BaseException:
+                await self._drop_rejected(files)
+                raise
             stored |= {batch["_id"]: batch for batch in counted}
         await self._documents.update(application.id, {batch["kind"] for batch in stored.values()})
-        visible = {"state": State.VISIBLE}
-        published = await self._batches.update_all(list(stored.values()), dict.fromkeys(stored, visible))
+        published = {key: batch for key, batch in stored.items() if batch["state"] == State.VISIBLE}
+        if others := [batch for key, batch in stored.items() if key not in published]:
+            visible = {batch["_id"]: {"state": State.VISIBLE} for batch in others}
+            published |= {batch["_id"]: batch for batch in await self._batches.update_all(others, visible)}
         PUBLISH_SECONDS.observe(time.monotonic() - started_s)
-        self._count_published(published)
-        return published
+        self._count_published(published.values())
+        return list(published.values())
 
-    def _count_published(self, batches: Sequence[Json]) -> None:
+    async def _drop_rejected(self, files: Sequence[SmallFile]) -> None:
+        """Delete the rejected lines of files whose batches were not inserted, because their change failed."""
+        for file in files if self._store.has_transactions else ():
+            if file.batch["rejected"]:
+                with suppress(Exception):  # the first error is the one to report
+                    await asyncio.shield(self._batches.delete_rejected(file.batch))
+
+    def _count_published(self, batches: Iterable[Json]) -> None:
         now = self._clock()
         for batch in batches:
             counts = {name: batch[name] for name in ("accepted", "duplicate", "rejected")}
@@ -206,7 +223,10 @@ class Publisher:
         change: Change,
         allows_slices: bool,
     ) -> list[Json]:
-        """Make batches count in a change, and return them with their counts, which are stored before its commit."""
+        """Make batches count in a change, and return them with their counts, which are stored before its commit.
+
+        Where the change can, it inserts the batches of files itself, which are visible with its commit.
+        """
         context = await self._contexts.load(application)
 
         async def write(own: Change) -> dict[int, BatchCounts]:
@@ -226,7 +246,14 @@ class Publisher:
         counts = await (change.run_apart(write) if is_small else write(change))
         counted = [batch for batch in batches if batch["number"] in counts]
         fields = {batch["_id"]: _describe_counts(batch, counts[batch["number"]]) for batch in counted}
-        return await self._batches.update_all(counted, fields)
+        if not self._store.has_transactions:
+            return await self._batches.update_all(counted, fields)
+        sent = {file.batch["_id"] for file in files}
+        new = [batch | fields[batch["_id"]] | {"state": State.VISIBLE} for batch in counted if batch["_id"] in sent]
+        if new:
+            await change.insert_documents(BATCHES, new)
+        stored = [batch for batch in counted if batch["_id"] not in sent]
+        return [*new, *(await self._batches.update_all(stored, fields) if stored else ())]
 
     def publish_in_background(self, application: Application, batch: Json) -> None:
         """Start publishing a batch; if that fails, the batch stays waiting until a process resumes it."""

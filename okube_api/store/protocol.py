@@ -78,6 +78,13 @@ class Change(Reader, Protocol):
         A store may do it in the background: the next call for the table or `commit` then raises its error.
         """
 
+    async def insert_documents(self, collection: Collection, documents: Sequence[Json]) -> None:
+        """Insert documents with new ids, which are visible and durable in the same step as the rows.
+
+        The collection has no unique fields.
+        Raise UnsupportedByStore unless the store `has_transactions`.
+        """
+
     async def run_apart(self, work: "Callable[[Change], Awaitable[T]]") -> T:
         """Return the result of `work`, which gets this change to read and write.
 
@@ -99,6 +106,10 @@ class Store(Protocol):
     @property
     def is_exclusive(self) -> bool:
         """Whether no other process can use the store while this one has it open."""
+
+    @property
+    def has_transactions(self) -> bool:
+        """Whether a change can write documents in the same step as rows (`Change.insert_documents`)."""
 
     async def start(self) -> None:
         """Connect, create tables and indexes, and apply migrations.  Several processes may do this at the same time.

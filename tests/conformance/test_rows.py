@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from uuid import uuid4
 
 import pyarrow as pa
 import pytest
-from okube_api.store.conditions import EVERYTHING
+from okube_api.store.conditions import EVERYTHING, equal
 from okube_api.store.errors import UnsupportedByStore
 from okube_api.store.plans import Aggregate, Count
 from okube_api.store.protocol import Store
 
 from tests.conformance import plain
-from tests.conformance.declared import EVENTS, MONTHS, STAYS
+from tests.conformance.declared import DOCUMENTS, EVENTS, MONTHS, STAYS, UNINDEXED
 from tests.conformance.rows import TYPES, Row, count_rows, fill, make_stays, read_all, read_stored, to_arrow
 
 pytestmark = pytest.mark.anyio
@@ -55,6 +56,35 @@ async def test_rows_outside_the_parts_are_refused(store: Store, application: str
             await change.replace(STAYS, (1, 2), to_arrow(STAYS, [dict.fromkeys(plain.get_types(STAYS)) | {"part": 3}]))
         with pytest.raises(ValueError, match="lack"):
             await change.replace(STAYS, (1,), pa.table({"part": [1]}))
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+async def test_documents_are_inserted_in_the_step_of_the_rows(
+    store: Store, application: str, *, is_committed: bool
+) -> None:
+    """Insert a document in a change, where the store can, and query before and after."""
+    document = {"_id": uuid4().hex, "at": application}
+    where = equal("at", application)
+    rows = make_stays(4, (1,), 5)
+    async with store.begin_change(application, "both") as change:
+        if not store.has_transactions:
+            with pytest.raises(UnsupportedByStore):
+                await change.insert_documents(UNINDEXED, [document])
+            return
+        await change.replace(STAYS, (1,), to_arrow(STAYS, rows))
+        await change.insert_documents(UNINDEXED, [document])
+        assert await store.find(UNINDEXED, where) == []
+        if is_committed:
+            await change.commit()
+    assert await store.find(UNINDEXED, where) == ([document] if is_committed else [])
+    assert len(await read_stored(store, application, STAYS)) == (len(rows) if is_committed else 0)
+
+
+async def test_documents_with_unique_fields_need_a_write_of_their_own(store: Store, application: str) -> None:
+    """Check that a change does not insert what other writes might make a duplicate."""
+    async with store.begin_change(application, "unique") as change:
+        with pytest.raises((ValueError, UnsupportedByStore)):
+            await change.insert_documents(DOCUMENTS, [{"_id": uuid4().hex, "key": "k"}])
 
 
 async def test_a_change_left_without_commit_leaves_nothing(store: Store, application: str) -> None:

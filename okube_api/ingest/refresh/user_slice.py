@@ -22,7 +22,8 @@ from okube_api.store.conditions import EVERYTHING, Condition, OneOf
 from okube_api.store.plan_analysis import FIRST_PART, LAST_PART
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Change, Reader
-from okube_api.store.schema import Table
+from okube_api.store.schema import Collection, Table
+from okube_api.store.values import Json
 
 T = TypeVar("T")
 MAX_USERS, MAX_EVENTS = 20_000, 200_000
@@ -102,6 +103,10 @@ class UserSlice:
     async def patch(self, table: Table, keys: pa.Table, rows: pa.Table) -> None:
         """Replace the rows with these keys."""
         await self.change.patch(table, keys, rows)
+
+    async def insert_documents(self, collection: Collection, documents: Sequence[Json]) -> None:
+        """Insert documents in the same step as the rows."""
+        await self.change.insert_documents(collection, documents)
 
     async def run_apart(self, work: "Callable[[Change], Awaitable[T]]") -> T:
         """Return the result of `work`, which gets the slice."""

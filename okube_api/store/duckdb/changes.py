@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.duckdb.connection import Cursor, Invalidated, insert, quote
 from okube_api.store.duckdb.database import Database
+from okube_api.store.duckdb.documents import DuckDocuments
 from okube_api.store.duckdb.inline_executor import InlineExecutor
 from okube_api.store.duckdb.patch_scripts import write_small_patch
 from okube_api.store.duckdb.rows import DuckReader
@@ -19,7 +20,8 @@ from okube_api.store.duckdb.snapshots import Snapshot, Snapshots, ThreadSnapshot
 from okube_api.store.errors import StoreFull
 from okube_api.store.plan_analysis import conform_rows
 from okube_api.store.protocol import Change
-from okube_api.store.schema import Table
+from okube_api.store.schema import Collection, Table
+from okube_api.store.values import Json
 
 ROW_GROUP = 122_880
 """The rows that DuckDB compresses together.  Smaller writes stay in memory until the transaction ends."""
@@ -46,9 +48,16 @@ class DuckChange(DuckReader):
         snapshots: Snapshots,
         database: Database,
         cache: ColumnCache,
+        collections: Mapping[str, DuckDocuments],
     ) -> None:
-        """Set up a change; `cache` has columns in memory, which are kept current by patches."""
+        """Set up a change.
+
+        cache: has columns in memory, which are kept current by patches.
+        collections: the collections of the store, by name.
+        """
         super().__init__(snapshot, application)
+        self._collections = collections
+        self.written_collections: set[str] = set()
         self._name, self._snapshots, self._database, self._cache = name, snapshots, database, cache
         self._rewritten: set[str] = set()  # tables that are changed otherwise than by patches
         self._patches: dict[Table, list[tuple[pa.Table, pa.Table]]] = {}
@@ -90,6 +99,14 @@ class DuckChange(DuckReader):
 
         await self._write_in_background(call)
 
+    async def insert_documents(self, collection: Collection, documents: Sequence[Json]) -> None:
+        """Insert documents with new ids in the transaction.  Raise ValueError when the collection has unique fields."""
+        if collection.unique:  # they are checked by a query, which does not see what other transactions insert
+            raise ValueError(f"{collection.name} has unique fields")
+        self.written_collections.add(collection.name)
+        write = self._collections[collection.name].write
+        await self._write_in_background(lambda cursor: write(cursor, documents, (), versioned=False))
+
     async def run_apart(self, work: Callable[[Change], Awaitable[T]]) -> T:
         """Return the result of `work`, run as one blocking call in a thread, with an event loop of its own."""
         await self._wait_for_write()
@@ -102,7 +119,9 @@ class DuckChange(DuckReader):
                 snapshots=self._snapshots,
                 database=self._database,
                 cache=self._cache,
+                collections=self._collections,
             )
+            change.written_collections = self.written_collections
             change._rewritten, change._patches = self._rewritten, self._patches
             change._buffers, change._scripts = self._buffers, self._scripts
 

@@ -44,7 +44,7 @@ class DuckStore:
     column_cache: the tables that are kept in memory to evaluate plans on.
     """
 
-    is_exclusive = True
+    is_exclusive = has_transactions = True
 
     def __init__(
         self, path: Path, schema: Schema, *, memory_limit: str, threads: int, column_cache: ColumnCache | None = None
@@ -279,11 +279,14 @@ class DuckStore:
                 snapshots=self._snapshots,
                 database=self._database,
                 cache=self._column_cache,
+                collections=self._collections,
             )
             try:
                 await snapshot.begin()
                 yield change
             finally:
+                for collection in change.written_collections:
+                    self._result_cache.invalidate(collection)
                 await change.abandon()
                 await snapshot.release()
 

@@ -46,7 +46,7 @@ from okube_api.store.mongo.write_queue import WriteQueue, split_rows, to_documen
 from okube_api.store.plan_analysis import conform_rows, get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Change
 from okube_api.store.ranges import Range, find_ranges
-from okube_api.store.schema import Table
+from okube_api.store.schema import Collection, Table
 from okube_api.store.values import Json
 
 T = TypeVar("T")
@@ -210,6 +210,10 @@ class MongoChange(MongoReader):
         with time_limit(self._timeout_s):
             rows = await self._database[table.name].find(match, dict.fromkeys(types, 1)).to_list(None)
         return to_arrow([row for row in rows if row["_id"] not in superseded], types)
+
+    async def insert_documents(self, collection: Collection, documents: Sequence[Json]) -> None:  # noqa: ARG002
+        """Raise UnsupportedByStore: rows and documents are written one after the other."""
+        raise UnsupportedByStore(f"{collection.name} cannot be written in the same step as rows.")
 
     async def run_apart(self, work: Callable[[Change], Awaitable[T]]) -> T:
         """Return the result of `work`, run on the caller's event loop: the client of the database belongs to it."""

@@ -59,7 +59,7 @@ class MongoStore:
     column_cache: the tables that are kept in memory to evaluate plans on.
     """
 
-    is_exclusive = False
+    is_exclusive = has_transactions = False
 
     def __init__(
         self,
