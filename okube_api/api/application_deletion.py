@@ -50,10 +50,10 @@ log = structlog.stdlib.get_logger("okube")
 
 
 class ApplicationCache(Protocol):
-    """What keeps something of applications in memory."""
+    """What keeps something of applications in memory, or works on them."""
 
     def forget(self, application: str) -> None:
-        """Drop what is in memory of an application."""
+        """Drop what is in memory of an application, and stop the work on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         applications=applications,
         users=sessions.users,
         keys=sessions.keys,
-        caches=(store, analytics.answer_cache),
+        caches=(ingest, store, analytics.answer_cache),
     )
     jobs, job_results = JobRepository(store, clock), JobResults(store, clock)
     work = QuestionWork(analytics, applications, sites, studies, sessions.users, timeout_s=settings.job_timeout_s)

@@ -28,6 +28,7 @@ from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, ReadOptions
 from okube_api.ingest.publisher import Publisher
 from okube_api.ingest.refresh.documents import DerivedDocuments
 from okube_api.ingest.retention import Retention
+from okube_api.ingest.retry import stop_changes
 from okube_api.kit.application import Application
 from okube_api.store.conditions import equal
 from okube_api.store.protocol import Store
@@ -258,6 +259,10 @@ class Ingest:
             await self.batches.update(batch, {"state": State.VISIBLE})
         elif is_abandoned:
             await self._loader.interrupt(batch)
+
+    def forget(self, application: str) -> None:
+        """Stop the changes of an application that was deleted."""
+        stop_changes(application)
 
     async def close(self) -> None:
         """Cancel publishing in the background; `resume` finishes it."""

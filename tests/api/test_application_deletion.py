@@ -204,6 +204,24 @@ async def test_changes_of_a_deleted_application_fail(
         await commit_with_retry(server.services.store, tenant.id, "late", write)
 
 
+async def test_a_change_in_flight_is_stopped_by_the_deletion(
+    server: Server, tenant: Tenant, platform: httpx.AsyncClient
+) -> None:
+    has_begun = asyncio.Event()
+
+    async def write(_change: Change) -> None:
+        has_begun.set()
+        await asyncio.Event().wait()
+
+    change = asyncio.create_task(commit_with_retry(server.services.store, tenant.id, "long", write))
+    await has_begun.wait()
+    assert (await delete(platform, tenant)).status_code == 204
+    with pytest.raises(NotFound):
+        await change
+    await run_passes(server, SECOND_PASS)
+    assert set((await count_documents(server, tenant.id)).values()) == {0}
+
+
 async def test_an_upload_in_flight_is_refused_and_leaves_nothing(
     server: Server, tenant: Tenant, platform: httpx.AsyncClient
 ) -> None:
