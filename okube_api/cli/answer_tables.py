@@ -55,7 +55,7 @@ class AnswerPrinter:
         cut: Sequence[str] = ()
         for kind, group in groups.items():
             if len(group.starts) > 1 and kind.mode == "histogram":
-                cut = answer.meta["cut"].get(kind.granularity, ())
+                cut = answer.meta.get("cut", {}).get(kind.granularity, ())
             if kind.prefix is not None:
                 self._print_subjects(kind, group)
             elif kind.scope != GLOBALS:
@@ -66,7 +66,7 @@ class AnswerPrinter:
                     self._print_buckets(kind, group, cut)
         for element in answer.results:
             if not element["data"]:
-                print_text(self._console, f"No {element['scope']} with data for {element['kpi']}.")
+                print_text(self._console, f"There is no data for {element['kpi']} by {element['scope']}.")
             elif element.get("total", 0) > len(element["data"]) and _REMAINDER not in element["data"]:
                 print_text(
                     self._console,

@@ -20,10 +20,17 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")]
 ApplicationName = Annotated[str, typer.Argument(metavar="APPLICATION", help="Id or key of the application.")]
 Url = Annotated[
     str | None,
-    typer.Option(help="Use a running server, such as http://127.0.0.1:8000, instead of the store; needs a token."),
+    typer.Option(
+        metavar="URL",
+        envvar="OKUBE_URL",
+        help="Use a running server, such as http://127.0.0.1:8000, instead of the store; needs a token.",
+    ),
 ]
 Token = Annotated[
-    str | None, typer.Option(envvar="OKUBE_TOKEN", help="With --url: a token from POST /auth/login, or an API key.")
+    str | None,
+    typer.Option(
+        metavar="TOKEN", envvar="OKUBE_TOKEN", help="With --url: a token from POST /auth/login, or an API key."
+    ),
 ]
 
 # How files are written, the same for each command that reads files.

@@ -48,7 +48,8 @@ def format_figures(values: Sequence[Any], style: FigureStyle) -> list[str]:
     decimals = 0
     if any(isinstance(value, float) for value in numbers):
         largest = max(map(abs, numbers))
-        decimals = next((digits for digits, bound in enumerate((1000, 100, 1)) if largest >= bound), 4)
+        bounds = ((1000, 0), (100, 1), (1, 2), (0, 4)) if largest else ((0, 0),)
+        decimals = next(digits for bound, digits in bounds if largest >= bound)
     return [_format_figure(value, style, decimals) for value in values]
 
 

@@ -188,7 +188,7 @@ def test_codes_of_notes_are_not_among_the_lines_of_a_file() -> None:
     assert "notes: no_events" in result.stderr
     assert "no_events" not in result.stdout
     table = ask("visits", "--sites", "--from", "2019-01-01", "--to", "2019-01-02", days=()).stdout
-    assert "No sites with data for visits." in table
+    assert "There is no data for visits by sites." in table
     assert "Note: There are no visits" in table
 
 

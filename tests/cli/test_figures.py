@@ -22,6 +22,7 @@ from okube_api.cli.figures import (
         ([444.94, 0.66, 3], FigureStyle.NUMBER, ["444.9", "0.7", "3.0"]),
         ([48.543, -1.0], FigureStyle.NUMBER, ["48.54", "-1.00"]),
         ([0.0123], FigureStyle.NUMBER, ["0.0123"]),
+        ([0.0, None], FigureStyle.NUMBER, ["0", "-"]),
         ([0.2984, 1, None], FigureStyle.PERCENT, ["29.84%", "100.00%", "-"]),
         ([45, 750.4, 7509], FigureStyle.DURATION, ["45 s", "12 min 30 s", "2 h 05 min"]),
         (["lyon", None], FigureStyle.NUMBER, ["lyon", "-"]),
