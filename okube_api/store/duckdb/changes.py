@@ -15,10 +15,12 @@ from okube_api.store.duckdb.database import Database
 from okube_api.store.duckdb.documents import DuckDocuments
 from okube_api.store.duckdb.inline_executor import InlineExecutor
 from okube_api.store.duckdb.patch_scripts import write_small_patch
+from okube_api.store.duckdb.recent_parts import MAX_ROWS, RecentParts, find_parts, select_from_parts
 from okube_api.store.duckdb.rows import DuckReader
 from okube_api.store.duckdb.snapshots import Snapshot, Snapshots, ThreadSnapshot
 from okube_api.store.errors import StoreFull
-from okube_api.store.plan_analysis import conform_rows
+from okube_api.store.plan_analysis import conform_rows, get_stored_types
+from okube_api.store.plans import Select
 from okube_api.store.protocol import Change
 from okube_api.store.schema import Collection, Table
 from okube_api.store.values import Json
@@ -48,22 +50,45 @@ class DuckChange(DuckReader):
         snapshots: Snapshots,
         database: Database,
         cache: ColumnCache,
+        recent: RecentParts,
         collections: Mapping[str, DuckDocuments],
     ) -> None:
         """Set up a change.
 
-        cache: has columns in memory, which are kept current by patches.
+        cache, recent: what is in memory of tables, which is kept current by patches.
         collections: the collections of the store, by name.
         """
         super().__init__(snapshot, application)
         self._collections = collections
         self.written_collections: set[str] = set()
-        self._name, self._snapshots, self._database, self._cache = name, snapshots, database, cache
+        self._name, self._snapshots, self._database = name, snapshots, database
+        self._cache, self._recent = cache, recent
         self._rewritten: set[str] = set()  # tables that are changed otherwise than by patches
         self._patches: dict[Table, list[tuple[pa.Table, pa.Table]]] = {}
         self._buffers: dict[Table, list[pa.Table]] = {}
         self._scripts: dict[Table, list[str]] = {}  # small patches that are not written yet
         self._writing: asyncio.Task[object] | None = None
+
+    async def select(self, plan: Select) -> pa.Table:
+        """Return the rows of a plan, from memory if other changes have read these partitions and nothing is written."""
+        table, parts = plan.source, find_parts(plan)
+        if parts is None or not isinstance(table, Table) or table in self._patches or table.name in self._rewritten:
+            return await super().select(plan)
+        pieces = [await self._read_recent(table, part) for part in parts]
+        present = [piece for piece in pieces if piece is not None]
+        return select_from_parts(plan, present) if len(present) == len(parts) > 0 else await super().select(plan)
+
+    async def _read_recent(self, table: Table, part: int) -> pa.Table | None:
+        """Return the rows of a partition, None when they are not in memory and were not asked for before."""
+        version = self._snapshots.get_version(self._application, table.name)
+        rows, is_wanted = self._recent.find(self._application, table, version, part)
+        if not is_wanted:
+            return rows
+        names = ", ".join(map(quote, get_stored_types(table)))
+        sql = f"SELECT {names} FROM {quote(table.name)} WHERE application = ? AND part = ? LIMIT {MAX_ROWS + 1}"
+        rows = await self._fetch(table, (sql, [self._application, part]))
+        self._recent.put(self._application, table, version, part, rows)
+        return rows if rows.num_rows <= MAX_ROWS else None
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Add rows of a batch."""
@@ -119,6 +144,7 @@ class DuckChange(DuckReader):
                 snapshots=self._snapshots,
                 database=self._database,
                 cache=self._cache,
+                recent=self._recent,
                 collections=self._collections,
             )
             change.written_collections = self.written_collections
@@ -168,6 +194,7 @@ class DuckChange(DuckReader):
             versions: list[Hashable] = [old_versions[table.name], *(object() for _ in patches[1:]), new_version]
             for (old, new), (keys, rows) in zip(pairwise(versions), patches, strict=True):
                 self._cache.patch(self._application, table, old, new, keys=keys, rows=rows)
+            self._recent.patch(self._application, table, old_versions[table.name], new_version, patches)
 
     async def abandon(self) -> None:
         """Stop a running write; the caller rolls back the transaction."""

@@ -21,6 +21,7 @@ from okube_api.store.duckdb.database import Database, create_writes_table
 from okube_api.store.duckdb.documents import DuckDocuments, nest_values
 from okube_api.store.duckdb.file_check import check_file
 from okube_api.store.duckdb.frozen_store import TransactionReads
+from okube_api.store.duckdb.recent_parts import RecentParts
 from okube_api.store.duckdb.result_cache import ResultCache, ResultRows
 from okube_api.store.duckdb.rows import DuckReader, create_table
 from okube_api.store.duckdb.snapshots import Snapshot, Snapshots
@@ -55,6 +56,7 @@ class DuckStore:
         self._collections = {collection.name: DuckDocuments(collection) for collection in schema.collections}
         self._result_cache = ResultCache()
         self._snapshots, self._column_cache = Snapshots(self._database), column_cache or ColumnCache()
+        self._recent_parts = RecentParts()
         self._write_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._change_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -279,6 +281,7 @@ class DuckStore:
                 snapshots=self._snapshots,
                 database=self._database,
                 cache=self._column_cache,
+                recent=self._recent_parts,
                 collections=self._collections,
             )
             try:

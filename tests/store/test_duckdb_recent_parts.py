@@ -1,0 +1,81 @@
+"""Test which partitions are kept in memory for the changes that follow; their rows: `conformance/test_patches.py`."""
+
+import pyarrow as pa
+import pytest
+from okube_api.store.conditions import EVERYTHING, Between, OneOf, equal
+from okube_api.store.duckdb import recent_parts
+from okube_api.store.duckdb.recent_parts import RecentParts, find_parts
+from okube_api.store.plans import Aggregate, Count, Select
+from okube_api.store.schema import Column, ColumnType, Table
+
+TABLE = Table("sums", (Column("place", ColumnType.TEXT), Column("stays", ColumnType.INTEGER)))
+EVENTS = Table("events", (Column("place", ColumnType.TEXT),), packed=True)
+
+
+def build_rows(*places: str, part: int = 1) -> pa.Table:
+    return pa.table({"part": [part] * len(places), "place": pa.array(places, pa.string()), "stays": [1] * len(places)})
+
+
+def keep(recent: RecentParts, rows: pa.Table, *, version: int = 1, part: int = 1) -> None:
+    """Ask for a partition twice, and keep its rows."""
+    assert recent.find("a", TABLE, version, part) == (None, False)
+    assert recent.find("a", TABLE, version, part) == (None, True)
+    recent.put("a", TABLE, version, part, rows)
+
+
+def list_places(recent: RecentParts, *, version: int = 1, part: int = 1) -> list[str] | None:
+    rows, _ = recent.find("a", TABLE, version, part)
+    return None if rows is None else rows["place"].to_pylist()
+
+
+def test_a_partition_is_kept_when_it_is_read_twice_and_then_patched() -> None:
+    """Patch rows of two partitions, of which one is kept."""
+    recent = RecentParts()
+    keep(recent, build_rows("x", "y"))
+    keys = pa.table({"part": [1, 2], "place": ["x", "x"]})
+    new = pa.concat_tables([build_rows("z"), build_rows("x", part=2)])
+    recent.patch("a", TABLE, 1, 2, [(keys, new), (pa.table({"part": [1]}).slice(0, 0), build_rows("w"))])
+    assert list_places(recent, version=2) == ["y", "z", "w"]
+    assert recent.find("b", TABLE, 2, 1) == (None, False)
+
+
+def test_another_version_of_the_table_is_read_again() -> None:
+    """Change the table otherwise than by patches, and patch a version that is not here."""
+    recent = RecentParts()
+    keep(recent, build_rows("x"))
+    assert list_places(recent, version=2) is None
+    keep(recent, build_rows("x"), version=3)
+    recent.patch("a", TABLE, 4, 5, [(pa.table({"part": [1]}), build_rows("z"))])
+    assert list_places(recent, version=5) is None
+
+
+def test_what_is_too_large_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a partition of many rows, and more partitions than fit."""
+    monkeypatch.setattr(recent_parts, "MAX_ROWS", 2)
+    recent = RecentParts()
+    keep(recent, build_rows("x", "y", "z"))
+    assert recent.find("a", TABLE, 1, 1) == (None, False)  # it is not read again and again
+    for part in range(2, 6):
+        keep(recent, build_rows("x", part=part), part=part)
+    assert list_places(recent, part=5) == ["x"]
+    assert recent.find("a", TABLE, 1, 1) == (None, False)
+    monkeypatch.setattr(recent_parts, "_MAX_BYTES", 1)
+    keep(recent, build_rows("x", part=6), part=6)
+    assert list_places(recent, part=6) is None
+
+
+@pytest.mark.parametrize(
+    ("plan", "parts"),
+    [
+        (Select(TABLE, OneOf("part", (1, 2)) & equal("place", "x"), ("stays",)), [1, 2]),
+        (Select(TABLE, equal("part", 1), ("stays",)), [1]),
+        (Select(TABLE, OneOf("part", tuple(range(9))), ("stays",)), None),
+        (Select(TABLE, equal("part", 1) & Between("stays", 1, None), ("stays",)), None),
+        (Select(TABLE, EVERYTHING, ("stays",)), None),
+        (Select(EVENTS, equal("part", 1), ("place",)), None),
+        (Aggregate(TABLE, equal("part", 1), (), (Count("n"),)), None),
+    ],
+)
+def test_plans_of_a_few_partitions_are_answered(plan: Select | Aggregate, parts: list[int] | None) -> None:
+    """Check which plans are, and of which partitions."""
+    assert find_parts(plan) == parts
