@@ -158,7 +158,7 @@ async def test_examples_of_options_are_accepted(sample: SampleClient, query: str
 
 def read_options(words: Sequence[str]) -> dict[str, str]:
     """Return options of the command as the query of a request has them."""
-    options = {}
+    options: dict[str, str] = {}
     for name, value in zip(words[::2], words[1::2], strict=True):
         field, _, column = value.partition("=")
         option = name.removeprefix("--")
