@@ -11,12 +11,59 @@ MODULES = ("geo-marketing", "conversion", "presence", "performance")
 TABLES = ("sites", "pois", "campaigns", "studies")
 
 
+def _complete_module(incomplete: str) -> list[str]:
+    return [name for name in MODULES if name.startswith(incomplete)]
+
+
+def _complete_table(incomplete: str) -> list[str]:
+    return [name for name in TABLES if name.startswith(incomplete)]
+
+
+def _complete_kpis(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the list of KPIs with each name of the module that may be its last one."""
+    from okube_api.catalogue.registry import CATALOGUE
+
+    before, comma, start = incomplete.rpartition(",")
+    return [
+        f"{before}{comma}{kpi.name}"
+        for module, kpis in CATALOGUE.items()
+        if module == ctx.params.get("module")
+        for kpi in kpis
+        if kpi.name.startswith(start)
+    ]
+
+
+def _complete_granularity(incomplete: str) -> list[str]:
+    from okube_api.cli.question_options import GRAINS
+
+    return [name for name in GRAINS if name.startswith(incomplete)]
+
+
+def _complete_period(incomplete: str) -> list[str]:
+    from okube_api.cli.question_options import PERIODS
+
+    return [name for name in PERIODS if name.startswith(incomplete)]
+
+
+def _complete_comparison(incomplete: str) -> list[str]:
+    from okube_api.cli.question_options import COMPARISONS
+
+    return [name for name in COMPARISONS if name.startswith(incomplete)]
+
+
 def ask(  # noqa: PLR0917 - options of a command line
     application: ApplicationName,
-    module: Annotated[str, typer.Argument(metavar="MODULE", help=f"Module: {', '.join(MODULES)}.")],
+    module: Annotated[
+        str,
+        typer.Argument(metavar="MODULE", autocompletion=_complete_module, help=f"Module: {', '.join(MODULES)}."),
+    ],
     kpis: Annotated[
         str,
-        typer.Argument(metavar="KPI[,KPI...]", help="Names of KPIs, such as visits,sales; docs/kpis.md lists them."),
+        typer.Argument(
+            metavar="KPI[,KPI...]",
+            autocompletion=_complete_kpis,
+            help="Names of KPIs, such as visits,sales; docs/kpis.md lists them.",
+        ),
     ],
     start: Annotated[
         str | None, typer.Option("--from", metavar="DAY", help="First day; by default, the last 30 days.")
@@ -30,6 +77,7 @@ def ask(  # noqa: PLR0917 - options of a command line
         str | None,
         typer.Option(
             metavar="PERIOD",
+            autocompletion=_complete_period,
             help="In place of --from and --to: yesterday, last-30-days, this-week, last-week, and so with month, "
             "quarter and year; or days such as 2026-01-01..2026-01-31.",
         ),
@@ -38,6 +86,7 @@ def ask(  # noqa: PLR0917 - options of a command line
         str | None,
         typer.Option(
             metavar="GRANULARITY",
+            autocompletion=_complete_granularity,
             help="Also the figures of each hour, day, week, month, quarter, year, hourOfWeek, fiscalMonth, "
             "fiscalQuarter or fiscalYear.",
         ),
@@ -78,6 +127,7 @@ def ask(  # noqa: PLR0917 - options of a command line
         list[str] | None,
         typer.Option(
             metavar="PERIOD",
+            autocompletion=_complete_comparison,
             help="Compare with previous-period, previous-year, previous-year-same-weekday, previous-month, "
             "previous-quarter or days such as 2025-01-01..2025-01-31; repeatable.",
         ),
@@ -142,7 +192,10 @@ def ask(  # noqa: PLR0917 - options of a command line
 
 def import_file(  # noqa: PLR0917 - options of a command line
     application: ApplicationName,
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"What the rows are: {', '.join(TABLES)}.")],
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", autocompletion=_complete_table, help=f"What the rows are: {', '.join(TABLES)}."),
+    ],
     file: Annotated[
         Path,
         typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A CSV or XLSX file with one row for each."),

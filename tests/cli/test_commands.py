@@ -15,11 +15,12 @@ import typer
 from okube_api import CONTRACT_VERSION, __version__
 from okube_api.auth.keys import KEYS
 from okube_api.auth.repository import User
-from okube_api.cli import runtime
+from okube_api.cli import cli, runtime
 from okube_api.cli.runtime import open_services, run_command
 from okube_api.http.listener import listen
 from okube_api.settings import Settings
 from okube_api.store.conditions import equal
+from typer.testing import CliRunner
 
 from tests.processes import PASSWORD, create_administrator, find_free_port, log_in, run_cli, start_server
 from tests.store.damage import damage_bytes
@@ -71,6 +72,30 @@ def test_help_is_that_of_the_program_and_offers_completion() -> None:
     output = run_cli("--help").output
     assert "Drive-to-store analytics" in output
     assert "--install-completion" in output
+
+
+@pytest.mark.parametrize(
+    ("line", "offers"),
+    [
+        ("ask lumen p", ["presence", "performance"]),
+        ("ask lumen performance sales", ["sales", "salesPerVisitor", "salesPerVisit"]),
+        ("ask lumen performance visits,refu", ["visits,refunds"]),
+        ("ask lumen performance visits --by fiscal", ["fiscalMonth", "fiscalQuarter", "fiscalYear"]),
+        ("ask lumen performance visits --period last-w", ["last-week"]),
+        ("ask lumen performance visits --compare previous-year-", ["previous-year-same-weekday"]),
+        ("import lumen s", ["sites", "studies"]),
+        ("applic", ["application"]),
+    ],
+)
+def test_shells_complete_what_is_known_without_a_server(line: str, offers: list[str]) -> None:
+    words = f"okube-api {line}"
+    environment = {
+        "_OKUBE_API_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    result = CliRunner().invoke(cli, [], env=environment, prog_name="okube-api")
+    assert result.stdout.split() == offers
 
 
 def test_openapi_prints_the_document() -> None:
