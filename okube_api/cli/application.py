@@ -1,15 +1,12 @@
 """Creates, lists and deletes applications."""
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from urllib.parse import quote
 
-import typer
-
 from okube_api.cli.api import open_api
 from okube_api.cli.listing import print_columns, print_json, read_list
-from okube_api.cli.runtime import console, echo, run_command
+from okube_api.cli.runtime import ask_person, console, echo, run_command
 from okube_api.store.values import Json
 
 
@@ -61,7 +58,7 @@ def delete_application(name: str, *, is_confirmed: bool, url: str | None, token:
             response = await requests.send("GET", path)
             key = response.json()["key"]
             if not is_confirmed:
-                await asyncio.to_thread(_confirm, response.json())
+                _confirm(response.json())
             with console.status(f"Deleting {key}..."):
                 await requests.send(
                     "DELETE", path, params={"confirm": key}, headers={"If-Match": response.headers["ETag"]}
@@ -78,7 +75,7 @@ def _confirm(application: Json) -> None:
     key, name = application["key"], application["name"]
     title = key if name == key else f"{key} ({name})"
     echo(f"This deletes {title} with its sites, events, results and the roles of its users.")
-    if typer.prompt("Type the key of the application to delete it", err=True) != key:
+    if ask_person("Type the key of the application to delete it") != key:
         raise ValueError("That is not the key of the application. Nothing was deleted.")
 
 

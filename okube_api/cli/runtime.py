@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -91,6 +92,21 @@ def report_errors(*, warns_of_variables: bool = True) -> Iterator[None]:
         if error.strerror is None:
             raise
         fail(describe_os_error(error))
+
+
+def ask_person(question: str, *, hides_input: bool = False, confirms: bool = False) -> str:
+    """Ask a person on the terminal, and return what was typed.  Raise KeyboardInterrupt after Ctrl-C or Ctrl-D.
+
+    A running event loop would turn Ctrl-C into the cancellation of a task that never gets to run while this waits.
+    confirms: whether the text has to be typed twice.
+    """
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return str(typer.prompt(question, hide_input=hides_input, confirmation_prompt=confirms, err=True))
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def describe_os_error(error: OSError) -> str:

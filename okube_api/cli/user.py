@@ -3,7 +3,6 @@
 import sys
 from urllib.parse import quote
 
-import typer
 from email_validator import EmailNotValidError, validate_email
 
 from okube_api.auth.invitations import requires_token
@@ -13,7 +12,7 @@ from okube_api.cli.api import open_api
 from okube_api.cli.application import application_path
 from okube_api.cli.listing import print_columns, print_json, read_list
 from okube_api.cli.remote import RemoteServer
-from okube_api.cli.runtime import build_remote, echo, fail, open_services, run_command
+from okube_api.cli.runtime import ask_person, build_remote, echo, fail, open_services, run_command
 from okube_api.settings import Settings
 from okube_api.store.values import Json
 
@@ -84,7 +83,7 @@ def _read_password(email: str, from_stdin: bool) -> str:
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     elif sys.stdin.isatty():
-        password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+        password = ask_person("Password", hides_input=True, confirms=True)
     else:
         raise ValueError("There is no terminal to ask for the password. Pass it with --password-stdin.")
     require_strong_password(password, email)

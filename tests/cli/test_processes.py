@@ -23,6 +23,7 @@ def start_command(
     *arguments: str,
     folder: Path,
     output: int | IO[bytes] = subprocess.DEVNULL,
+    source: int = subprocess.PIPE,
     environment: dict[str, str] | None = None,
     prepare: Callable[[], None] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
@@ -31,7 +32,7 @@ def start_command(
         [sys.executable, "-m", "okube_api", *arguments],
         stdout=output,
         stderr=subprocess.PIPE,
-        stdin=subprocess.PIPE,
+        stdin=source,
         cwd=folder,
         env=ENVIRONMENT | (environment or {}),
         preexec_fn=prepare,  # noqa: PLW1509 - this process starts no threads before
@@ -44,7 +45,7 @@ def start_command(
 
 def finish(process: subprocess.Popen[bytes], text: str = "") -> tuple[int, str]:
     """Send a text to a process; return its status and what it has printed on the standard error output."""
-    _output, error = process.communicate(text.encode(), MOST_S)
+    _output, error = process.communicate(text.encode() if process.stdin else None, MOST_S)
     return process.returncode, error.decode()
 
 
@@ -93,6 +94,22 @@ def test_a_command_that_waits_can_be_interrupted(tmp_path: Path, arguments: tupl
                 assert connection.recv(4) == b"POST"  # which never has an answer
                 process.send_signal(signal.SIGINT)
                 status, error = finish(process)
+    assert (status, error.splitlines()[-1]) == (130, "okube-api: interrupted.")
+    assert "Traceback" not in error
+
+
+def test_a_question_to_a_person_can_be_interrupted(tmp_path: Path) -> None:
+    terminal, stdin = os.openpty()
+    arguments = ("user", "add", "root@okube.example", "--platform-admin")
+    try:  # without a terminal of the session, a password is read from the standard input
+        with start_command(*arguments, folder=tmp_path, source=stdin, prepare=os.setsid) as process:
+            assert process.stderr is not None
+            assert process.stderr.read(len("Password: ")) == b"Password: "
+            process.send_signal(signal.SIGINT)
+            status, error = finish(process)
+    finally:
+        os.close(stdin)
+        os.close(terminal)
     assert (status, error.splitlines()[-1]) == (130, "okube-api: interrupted.")
     assert "Traceback" not in error
 
