@@ -203,6 +203,20 @@ async def test_every_plan_is_evaluated_on_the_version_of_its_reader(caching_stor
 
 
 @pytest.mark.anyio
+async def test_a_forgotten_application_is_read_again(caching_store: Store) -> None:
+    plan = Aggregate(STAYS, EVERYTHING, ("place",), (Count("n"),))
+    for application in ("a", "b"):
+        await fill(caching_store, application, STAYS, make_stays(3, range(3), 50))
+        async with caching_store.open_reader(application) as reader:
+            answers = [count_rows((await reader.aggregate(plan)).to_pylist()) for _ in range(2)]
+    assert [*caching_store.list_loaded_columns()] == ["a", "b"]
+    caching_store.forget("a")
+    assert [*caching_store.list_loaded_columns()] == ["b"]
+    async with caching_store.open_reader("a") as reader:
+        assert count_rows((await reader.aggregate(plan)).to_pylist()) == answers[0]
+
+
+@pytest.mark.anyio
 async def test_a_plan_that_repeats_does_not_reach_the_database(
     caching_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

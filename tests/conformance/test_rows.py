@@ -8,7 +8,11 @@ from uuid import uuid4
 import pyarrow as pa
 import pytest
 from okube_api.store.conditions import EVERYTHING, equal
+from okube_api.store.duckdb import store as duckdb_store
 from okube_api.store.errors import UnsupportedByStore
+from okube_api.store.mongo import manifests
+from okube_api.store.mongo import numbers as mongo_numbers
+from okube_api.store.mongo import store as mongo_store
 from okube_api.store.plans import Aggregate, Count
 from okube_api.store.protocol import Store
 
@@ -174,6 +178,36 @@ async def test_every_state_of_an_application_has_a_version(store: Store, applica
         assert old.version == versions_seen[-1]
     assert len({*versions_seen, await version()}) == 6
     await store.delete_rows("f" + application[1:])
+
+
+async def test_rows_and_numbers_are_deleted_in_small_steps(
+    store: Store, application: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, names in (
+        (duckdb_store, ("_ROWS_PER_DELETE",)),
+        (mongo_store, ("_ROWS_PER_DELETE", "_BLOCKS_PER_DELETE")),
+        (manifests, ("_MOST_DELETED",)),
+        (mongo_numbers, ("_DOCUMENTS_PER_DELETE",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, 3)
+    other = "f" + application[1:]
+    rows = make_stays(1, range(-3, 9), 40)
+    identifiers = [number.to_bytes(16, "big") for number in range(10)]
+    for owner in (application, other):
+        await fill(store, owner, STAYS, rows)
+        async with store.begin_change(owner, "events") as change:
+            await change.append(EVENTS, 1, make_events(1, 30))
+            await change.commit()
+        await store.assign_numbers(owner, "user", identifiers)
+    await store.delete_rows(application)
+    assert await read_stored(store, application, STAYS) == []
+    assert await read_stored(store, application, EVENTS) == []
+    assert await store.find_numbers(application, "user", identifiers) == [None] * 10
+    assert count_rows(await read_stored(store, other, STAYS)) == count_rows(rows)
+    assert len(await read_stored(store, other, EVENTS)) == 30
+    assert await store.find_numbers(other, "user", identifiers) == [*range(10)]
+    await store.delete_rows(other)
 
 
 async def test_each_table_has_a_version_of_its_own(store: Store, application: str) -> None:
