@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from okube_api.client.answer_rows import WHOLE_PERIOD, AnswerRow, list_rows
+from okube_api.leaf_parts import LeafPart
 
 GLOBALS = "globals"
 
@@ -81,7 +82,7 @@ class SeriesGroup:
     def add(self, row: AnswerRow) -> None:
         """Add a number of the answer."""
         subject = _find_subject(row)
-        name = row.part.field.rpartition(".")[2] if row.part.field and row.part.item is not None else row.part.field
+        name = row.part.field.rpartition(".")[2] if row.part.field and _is_item(row.part) else row.part.field
         measure = AnswerMeasure(row.kpi, name)
         self.measures[measure] = None
         self.labels.setdefault(subject, {**row.group, "item_name": row.part.item_name})
@@ -99,6 +100,11 @@ class SeriesGroup:
             figure.compared[row.compared_to] = (row.compared_value, row.change)
 
 
+def _is_item(part: LeafPart) -> bool:
+    """Return whether a number is about an item of a list, or a cell of a matrix."""
+    return part.item is not None or part.subitem is not None
+
+
 def _find_subject(row: AnswerRow) -> Subject:
     return Subject(row.group.get("outer_id"), row.group.get("id"), row.part.item, row.part.subitem)
 
@@ -109,7 +115,7 @@ def group_series(results: Sequence[Mapping[str, Any]], meta: Mapping[str, Any]) 
     for row in list_rows(results, meta):
         kind = SeriesKind(row.mode, row.granularity, row.scope)
         if row.part.field is not None:
-            prefix = row.part.field.rpartition(".")[0] or row.part.field if row.part.item is not None else None
+            prefix = row.part.field.rpartition(".")[0] or row.part.field if _is_item(row.part) else None
             kind = kind._replace(kpi=row.kpi, prefix=prefix)
         groups.setdefault(kind, SeriesGroup()).add(row)
     return groups

@@ -180,7 +180,8 @@ class AnswerPrinter:
     def _is_difference(self, measure: AnswerMeasure) -> bool:
         change = self._changes.get(measure.kpi)
         if isinstance(change, dict):
-            change = next((each for name, each in change.items() if name.rpartition(".")[2] == measure.field), None)
+            names = (name for name in change if measure.field in (name, name.rpartition(".")[2]))
+            change = change.get(next(names, ""))
         return change == "difference"
 
     def _print_left_out(self, count: int) -> None:
@@ -217,7 +218,8 @@ def _build_labels(kind: SeriesKind, group: SeriesGroup, subjects: Sequence[Subje
             columns.append(build_label("key", [key or "" for key in keys]))
     if kind.prefix is not None:
         items = [each.get("item_name") or subject.item for each, subject in zip(properties, subjects, strict=True)]
-        columns.append(build_label("item", [item or "" for item in items]))
+        if any(items):
+            columns.append(build_label("item", [item or "" for item in items]))
         if any(subject.subitem is not None for subject in subjects):
             columns.append(build_label("", [subject.subitem or "" for subject in subjects]))
     return columns

@@ -170,7 +170,7 @@ def _parse_values(name: str, text: str) -> Any:
     if text[0] in "[{":
         try:
             return json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadOption(f"--filter {name}: the value is no JSON ({error}).") from None
     if name in _BOOLEAN_FILTERS or (name == "days.schoolHolidays" and text.lower() in _SWITCHES):
         if text.lower() not in _SWITCHES:

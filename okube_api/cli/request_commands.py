@@ -71,7 +71,9 @@ def ask(  # noqa: PLR0917 - options of a command line
     until: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")] = None,
     days: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="The last N days until yesterday, in place of --from and --to."),
+        typer.Option(
+            min=1, max=3660, metavar="N", help="The last N days until yesterday, in place of --from and --to."
+        ),
     ] = None,
     period: Annotated[
         str | None,
