@@ -253,9 +253,10 @@ class UploadRoute(ApiRoute):
 
 
 def _build_receive(request: Request, route: ApiRoute, services: Services) -> Receive:
-    """Return a receive function that limits the body, and checks the access again at the end of a long one.
+    """Return a receive function that limits the body, and checks the access again at the end of a long or late one.
 
-    An upload in several messages may take hours: a caller who has lost the role meanwhile must not write any more.
+    An upload may take hours, and a small body may be held back: a caller who has lost the access meanwhile must not
+    write any more, nor get an API key that outlives the access.
     """
     receive = limit_body(request, route.body_limit(services.settings))
     if route.is_public or request.method not in _BODY_METHODS:
@@ -267,12 +268,10 @@ def _build_receive(request: Request, route: ApiRoute, services: Services) -> Rec
         started_s = time.monotonic()
         message = await receive()
         count += message["type"] == "http.request"
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            if count > 1:
-                request.state.identity = await identify_caller(request, services.sessions, services.settings)
-                await route.check_access(request)
-            elif time.monotonic() - started_s > _LATE_S:  # there may have been writes while it was awaited
-                await services.store.read_revisions()
+        is_last = message["type"] == "http.request" and not message.get("more_body", False)
+        if is_last and (count > 1 or time.monotonic() - started_s > _LATE_S):
+            request.state.identity = await identify_caller(request, services.sessions, services.settings)
+            await route.check_access(request)
         return message
 
     return receive_and_check

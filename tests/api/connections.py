@@ -1,9 +1,10 @@
-"""Questions over connections whose client leaves, or does not read."""
+"""Requests over connections whose client leaves, does not read, or sends the body late."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import httpx
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 async def call_until(
@@ -44,3 +45,27 @@ async def call_until(
     }
     await app(scope, receive, send)
     return sent
+
+
+def delay_body(app: ASGIApp, before_body: Callable[[], Awaitable[object]]) -> ASGIApp:
+    """Return an application whose requests get their body at once, after something else has happened."""
+
+    async def delayed(scope: Scope, receive: Receive, send: Send) -> None:
+        is_first = True
+
+        async def receive_late() -> Message:
+            nonlocal is_first
+            if not is_first:
+                return await receive()
+            is_first = False
+            await before_body()
+            body = b""
+            while True:
+                message = await receive()
+                body += message.get("body", b"")
+                if not message.get("more_body", False):
+                    return {"type": "http.request", "body": body, "more_body": False}
+
+        await app(scope, receive_late, send)
+
+    return delayed

@@ -6,13 +6,17 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from okube_api.api import route
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.areas.repository import AREAS as STORED_AREAS
 from okube_api.auth.repository import Role, User
 from okube_api.campaigns.repository import CAMPAIGNS
+from okube_api.sites.repository import SITES
 from okube_api.store.conditions import equal
+from okube_api.views.repository import VIEWS
 
-from tests.api.server import PASSWORD, Json, Server, Tenant
+from tests.api.connections import delay_body
+from tests.api.server import LOOPBACK, PASSWORD, Json, Server, Tenant
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -244,6 +248,48 @@ async def test_upload_ends_with_the_access(
     store = caller.server.services.store
     for collection in (CAMPAIGNS, STORED_AREAS):
         assert await store.count(collection, equal("application", caller.tenant.id)) == 0
+
+
+LATE = (
+    ("sites", SITE),
+    ("campaigns", {"key": "first"}),
+    ("views", {"name": "x", "path": "overview", "shared": True}),
+)
+
+
+@pytest.mark.parametrize("lose_access", LOSSES)
+@pytest.mark.parametrize(("path", "body"), LATE)
+async def test_late_body_does_not_outlive_the_access(
+    caller: Caller, path: str, body: Json, lose_access: Loss, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Send the head of a request, lose the access, and send the whole body."""
+    if lose_access is lower_role and path == "views":
+        return  # a reader may still save views
+    monkeypatch.setattr(route, "_LATE_S", 0.0)
+    app = delay_body(caller.server.app, lambda: lose_access(caller))
+    transport = httpx.ASGITransport(app, client=LOOPBACK)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1", headers=caller.client.headers
+    ) as late:
+        lost = await late.post(f"{caller.tenant.url}/{path}", json=body)
+    assert lost.status_code in REFUSALS, lost.text
+    for collection in (CAMPAIGNS, SITES, VIEWS):
+        assert await caller.server.services.store.count(collection, equal("application", caller.tenant.id)) == 0
+
+
+@pytest.mark.parametrize("lose_access", [disable_user, change_password, revoke_credentials])
+async def test_late_body_gets_no_api_key(server: Server, lose_access: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send the head of a request for an API key, lose the login, and send the whole body."""
+    monkeypatch.setattr(route, "_LATE_S", 0.0)
+    tenant = await server.create_tenant()
+    user = tenant.users[Role.EDITOR]
+    session = server.client_of(user)
+    key = (await session.post("/auth/keys", json={"name": "x"})).json()["_id"]
+    caller = Caller(server, tenant, user, session, session, key)
+    transport = httpx.ASGITransport(delay_body(server.app, lambda: lose_access(caller)), client=LOOPBACK)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=session.headers) as late:
+        refused = await late.post("/auth/keys", json={"name": "y", "survivesPasswordChange": True})
+    assert refused.status_code == 401, refused.text
 
 
 async def test_any_version_of_a_foreign_list_is_not_found(tenant: Tenant, stranger: httpx.AsyncClient) -> None:
