@@ -21,6 +21,7 @@ from okube_api.cli.question_options import (
     BadOption,
     find_period,
     parse_comparisons,
+    parse_days,
     parse_filters,
     parse_granularity,
     parse_scopes,
@@ -89,15 +90,18 @@ async def _ask(
     application: str, module: str, kpis: str, options: AskOptions, *, url: str | None, token: str | None, clock: Clock
 ) -> None:
     _check_options(module, options)
-    is_relative = options.days is not None or options.period is not None
+    days = None if options.period is None else parse_days(options.period)
+    period: dict[str, Any] = {} if days is None else {"start": days[0], "until": days[1]}
+    is_relative = options.days is not None or (options.period is not None and days is None)
+    question = _build_question(application, module, kpis, options, **period)
     if options.as_curl and not is_relative:
-        question = _build_question(application, module, kpis, options)
         sys.stdout.write(format_curl(question, url or _DEFAULT_URL))
         return
     async with open_api(url, token) as requests:
         try:
-            period = await _find_days(requests, application, options, clock) if is_relative else {}
-            question = _build_question(application, module, kpis, options, **period)
+            if is_relative:
+                period = await _find_days(requests, application, options, clock)
+                question = _build_question(application, module, kpis, options, **period)
             if options.as_curl:
                 sys.stdout.write(format_curl(question, url or _DEFAULT_URL))
                 return
@@ -152,7 +156,8 @@ def _find_week_start(application: Mapping[str, Any]) -> int:
     from okube_api.engine.fiscal_calendar import read_calendar  # noqa: PLC0415 - most periods need no calendar
     from okube_api.kit.application import CalendarSettings  # noqa: PLC0415
 
-    return read_calendar(CalendarSettings.model_validate(application["settings"]["calendar"])).week_start
+    calendar = application.get("settings", {}).get("calendar") or {}
+    return read_calendar(CalendarSettings.model_validate(calendar)).week_start
 
 
 def _build_question(application: str, module: str, kpis: str, options: AskOptions, **period: Any) -> AnalyticsQuestion:

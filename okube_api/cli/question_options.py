@@ -42,12 +42,10 @@ class BadOption(ValueError):
 def find_period(word: str, today: date, week_start: int) -> tuple[date, date]:
     """Return the first and the last day of a period; `this-...` goes to its end, which may be in the future.
 
-    word: one of PERIODS, or days such as `2026-01-01..2026-01-31`.
+    word: one of PERIODS.
     week_start: the ISO weekday on which weeks start.
     Raise BadOption for anything else.
     """
-    if match := _RANGE.fullmatch(word):
-        return _parse_day(match[1]), _parse_day(match[2])
     if word not in PERIODS:
         usable = ", ".join((*PERIODS, "or days such as 2026-01-01..2026-01-31"))
         raise BadOption(f"Unknown period '{word}'.{format_suggestion(word, PERIODS)} Use one of: {usable}.")
@@ -72,6 +70,15 @@ def _start_month(number: int) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
+def parse_days(text: str) -> tuple[date, date] | None:
+    """Return the days of a text such as `2026-01-01..2026-01-31`; None for another one.
+
+    Raise BadOption for days that do not exist.
+    """
+    match = _RANGE.fullmatch(text)
+    return None if match is None else (_parse_day(match[1]), _parse_day(match[2]))
+
+
 def _parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -93,8 +100,8 @@ def parse_comparisons(texts: Sequence[str]) -> list[str | tuple[str, str]]:
     """Return the periods to compare with: names as the API has them, or pairs of days.  Raise BadOption."""
     targets: list[str | tuple[str, str]] = []
     for text in texts:
-        if match := _RANGE.fullmatch(text):
-            targets.append((_parse_day(match[1]).isoformat(), _parse_day(match[2]).isoformat()))
+        if (days := parse_days(text)) is not None:
+            targets.append((days[0].isoformat(), days[1].isoformat()))
             continue
         if (name := _join_words(text)) not in map(_join_words, COMPARISONS):
             usable = ", ".join((*COMPARISONS, "or days such as 2026-01-01..2026-01-31"))

@@ -195,9 +195,11 @@ def test_codes_of_notes_are_not_among_the_lines_of_a_file() -> None:
 def test_curl_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OKUBE_STORE_URL", "duckdb:absent/okube.duckdb")
     monkeypatch.setenv("OKUBE_TOKEN", "secret")
-    result = run_cli("ask", "l'été", "presence", "sessions", "--url", "https://api.example/v1/", "--curl")
+    period = ("--period", "2024-03-01..2024-03-31")
+    result = run_cli("ask", "l'été", "presence", "sessions", *period, "--url", "https://api.example/v1/", "--curl")
     assert result.stdout.startswith(
-        "curl -sS 'https://api.example/v1/applications/l%27%C3%A9t%C3%A9/presence/analytics?meta=true' \\\n"
+        "curl -sS 'https://api.example/v1/applications/l%27%C3%A9t%C3%A9/presence/analytics"
+        "?from=2024-03-01&to=2024-03-31&meta=true' \\\n"
     )
     assert "secret" not in result.output
 
