@@ -26,6 +26,7 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LEAST_SPARKLINE, _MOST_SPARKLINE = 10, 40
 _REMAINDER = "others"
+_MOST_NAMES = 10
 
 Line = tuple[AnswerMeasure, Series]
 
@@ -76,6 +77,10 @@ class AnswerPrinter:
             places = [name for name, is_cut in (("first", "0" in cut), ("last", cut[-1] != "0")) if is_cut]
             unit = answer.results[0]["granularity"]
             print_text(self._console, f"* Only partly in the period: the {' and the '.join(places)} {unit}.")
+        if left_out := answer.meta.get("likeForLike"):
+            names = ", ".join(str(site["key"] or site["name"]) for site in left_out[:_MOST_NAMES])
+            rest = f" and {len(left_out) - _MOST_NAMES:,} more" if len(left_out) > _MOST_NAMES else ""
+            print_text(self._console, f"Left out, because they were not open in all periods: {names}{rest}.")
         for note in answer.notes:
             print_text(self._console, f"Note: {note.message}")
 

@@ -106,3 +106,10 @@ def test_values_that_are_missing_are_dashes() -> None:
         "Lyon          -",
         "Overall       2  ▅▅",
     ]
+
+
+def test_sites_that_like_for_like_leaves_out_are_named() -> None:
+    sites = [{"_id": str(number), "key": f"s{number}", "name": "Site", "reason": "no_data"} for number in range(12)]
+    names = ", ".join(f"s{number}" for number in range(10))
+    lines = print_lines(Module.PERFORMANCE, [build_element("visits", {"all": 1})], likeForLike=sites)
+    assert lines[-1] == f"Left out, because they were not open in all periods: {names} and 2 more."
