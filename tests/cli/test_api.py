@@ -1,6 +1,7 @@
 """Requests of commands to an application in this process, without a server."""
 
 import logging
+from uuid import uuid4
 
 import pytest
 import structlog
@@ -9,6 +10,7 @@ from okube_api.cli.requests import ApiRefusal, RemoteError
 from okube_api.cli.runtime import open_services
 from okube_api.settings import Settings
 from okube_api.store.conditions import EVERYTHING
+from pymongo import AsyncMongoClient
 
 from tests.processes import find_free_port
 
@@ -31,6 +33,21 @@ async def test_all_is_allowed_without_a_user_in_the_store(capsys: pytest.Capture
     assert capsys.readouterr() == ("", "")
     async with open_services(Settings()) as services:
         assert await services.store.find(services.sessions.users.collection, EVERYTHING) == []
+
+
+async def test_a_database_works_as_a_file_does(mongo_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"commands_{uuid4().hex[:12]}"
+    monkeypatch.setenv("OKUBE_STORE_URL", f"{mongo_uri.rstrip('/')}/{name}")
+    monkeypatch.setenv("OKUBE_SECRET_KEY", "a secret of at least thirty-two bytes")
+    try:
+        async with open_api(None, None) as requests:
+            await requests.send("POST", "/applications", json=APPLICATION)
+        async with open_api(None, None) as requests:
+            documents = (await requests.send("GET", "/applications")).json()["documents"]
+    finally:
+        async with AsyncMongoClient[dict[str, object]](mongo_uri) as client:
+            await client.drop_database(name)
+    assert [document["key"] for document in documents] == ["acme"]
 
 
 async def test_a_refusal_has_the_texts_and_the_document_of_the_problem() -> None:

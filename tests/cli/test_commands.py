@@ -139,7 +139,7 @@ def test_expected_errors_print_one_sentence(arguments: tuple[str, ...], text: st
 )
 def test_invalid_settings_are_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
     monkeypatch.setenv(name, value)
-    result = run_cli("serve")
+    result = run_cli("serve", "--port", "0")
     assert result.exit_code == 1
     assert message in result.stderr
 
