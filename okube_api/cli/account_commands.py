@@ -115,7 +115,7 @@ def add_application(  # noqa: PLR0917 - options of a command line
     ] = None,
     currency: Annotated[str | None, typer.Option(help="Currency of the amounts; EUR by default.")] = None,
     country: Annotated[
-        str | None, typer.Option(help="Country whose public holidays count, such as FR; none by default.")
+        str | None, typer.Option(help="Country, such as FR, of sites whose address names none: for its public holidays.")
     ] = None,
     url: Url = None,
     token: Token = None,
