@@ -1,6 +1,7 @@
 """Reads the first rows of a file of any format as an ingest or an import would read them."""
 
 import csv
+import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -121,13 +122,31 @@ def guess_encoding(start: bytes) -> str:
 
 
 def _count_letters(start: bytes, encoding: str) -> int:
-    """Return how many letters of Western languages bytes beyond ASCII are in an encoding, less other characters."""
-    characters = [character for character in start.decode(encoding, "replace") if not character.isascii()]
-    letters = sum(character in _LETTERS for character in characters)
-    others = sum(unicodedata.category(character) in ("Cn", "Cc", "So", "Sm", "Lo") for character in characters)
-    return letters - others
+    """Return how many plausible letters of Western languages a text has in an encoding, less other characters.
+
+    ASCII is not counted.  Two encodings may both make letters of the same bytes: `Zoé`, a dash and `Lille` of Windows
+    are `ZoÈ ñ Lille` on a Mac.  So a letter also has to be plausible where it is.
+    """
+    text = f" {start.decode(encoding, 'replace')} "
+    score = 0
+    for match in _BEYOND_ASCII.finditer(text):
+        character = match[0]
+        if character in _LETTERS:
+            score += 1 if _is_plausible(text[match.start() - 1], character, text[match.end()]) else -1
+        elif unicodedata.category(character) in ("Cn", "Cc", "So", "Sm", "Lo"):
+            score -= 1
+    return score
 
 
+def _is_plausible(before: str, character: str, after: str) -> bool:
+    """Return whether a letter fits its neighbours: it is in a word, and no capital after a small letter."""
+    if not character.isalpha():
+        return True
+    is_in_word = before.isalpha() or after.isalpha() or character in "àÀ"
+    return is_in_word and not (character.isupper() and before.islower())
+
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _LETTERS = frozenset("àâäçéèêëîïôöùûüÿœæÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŒÆáíóúñÁÍÓÚÑßãõåøÅØ°€\u2019«»\u00a0")
 
 
