@@ -180,7 +180,7 @@ FIELD_NAMES: Mapping[str, Collection[str]] = {
     "tags": ("tag", "etiquette", "region", "zone", "secteur", "groupe"),
     "active": ("active", "actif", "ouvert"),
     "online": ("online", "en ligne", "web", "e commerce"),
-    "capacity": ("capacity", "capacite", "surface"),
+    "capacity": ("capacity", "capacite"),
     "parent": ("parent",),
     "provider": ("provider", "fournisseur", "regie", "plateforme", "platform", "support", "publisher", "editeur"),
     "agency": ("agency", "agence"),
