@@ -127,7 +127,9 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         secret=secret,
         passwords=passwords,
         sessions=sessions,
-        invitations=Invitations(store, clock, sessions, passwords, settings),
+        invitations=Invitations(
+            store, clock, sessions, passwords, settings, match_not_deleted=applications.match_not_deleted
+        ),
         first_administrator=FirstAdministrator(store, clock, sessions.users),
         idempotency=Idempotency(store, clock, secret),
         rate_limits=RateLimits(settings, store),

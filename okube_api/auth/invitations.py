@@ -12,6 +12,7 @@ for 72 hours; the store has its hash only.
 
 import hashlib
 import hmac
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -81,10 +82,17 @@ class NewInvitation:
 
 
 class InvitationRepository(Repository):
-    """Stores the invitations of all applications; those that have expired are ignored."""
+    """Stores the invitations of all applications; those that have expired are ignored.
+
+    match_not_deleted: returns the condition that the application of a document was not deleted.
+    """
 
     collection = INVITATIONS
     kind = "user"  # for the administrator, who finds them among the users
+
+    def __init__(self, store: Store, clock: Clock, match_not_deleted: Callable[[], Awaitable[Condition]]) -> None:
+        super().__init__(store, clock)
+        self._match_not_deleted = match_not_deleted
 
     def is_pending(self) -> Condition:
         """Return the condition that an invitation can still be accepted."""
@@ -97,11 +105,13 @@ class InvitationRepository(Repository):
 
     async def find_by_login(self, login: str) -> list[Json]:
         """Return the pending invitations of a login."""
-        return await self.store.find(INVITATIONS, equal("login", login) & self.is_pending())
+        where = equal("login", login) & self.is_pending() & await self._match_not_deleted()
+        return await self.store.find(INVITATIONS, where)
 
     async def find_by_token(self, token: str) -> Json | None:
         """Return the pending invitation with this token; None when there is none."""
-        return await self.store.get(INVITATIONS, equal("tokenHash", hash_token(token)) & self.is_pending())
+        where = equal("tokenHash", hash_token(token)) & self.is_pending() & await self._match_not_deleted()
+        return await self.store.get(INVITATIONS, where)
 
     async def set_role(
         self, invitation: Json, role: Role, *, disabled: bool, precondition: Precondition | None = None
@@ -123,12 +133,22 @@ class InvitationRepository(Repository):
 
 
 class Invitations:
-    """Invites users to applications, and lets them accept or decline."""
+    """Invites users to applications, and lets them accept or decline.
+
+    match_not_deleted: returns the condition that the application of a document was not deleted.
+    """
 
     def __init__(
-        self, store: Store, clock: Clock, sessions: LoginSessions, passwords: Passwords, settings: Settings
+        self,
+        store: Store,
+        clock: Clock,
+        sessions: LoginSessions,
+        passwords: Passwords,
+        settings: Settings,
+        *,
+        match_not_deleted: Callable[[], Awaitable[Condition]],
     ) -> None:
-        self.repository = InvitationRepository(store, clock)
+        self.repository = InvitationRepository(store, clock, match_not_deleted)
         self._store = store
         self._clock = clock
         self._sessions = sessions

@@ -25,7 +25,7 @@ from tests.api.application_content import (
     fill_application,
     find_mentions,
 )
-from tests.api.server import Server, Tenant, share_store
+from tests.api.server import PASSWORD, Server, Tenant, share_store
 from tests.api.tenancy import create_resources
 
 pytestmark = pytest.mark.anyio
@@ -106,6 +106,28 @@ async def test_a_deleted_application_cannot_be_read_before_its_data_is_removed(
             assert answer.status_code == 404
             question = {"params": [{"kpi": "attendance"}]}
             assert (await reader.post(f"{tenant.url}/presence/analytics", json=question)).status_code == 404
+
+
+@pytest.mark.usefixtures("idle_removal")
+async def test_invitations_end_with_their_application(
+    server: Server, tenant: Tenant, other_tenant: Tenant, platform: httpx.AsyncClient
+) -> None:
+    invited = other_tenant.users[Role.READER].login
+    logins = {f"{tenant.key}@example.com": "violet harbour tram 72", invited: PASSWORD}
+    invitations = {}
+    for login in logins:
+        created = await tenant.admin.post(f"{tenant.url}/users", json={"login": login, "role": "reader"})
+        assert created.status_code == 201, created.text
+        invitations[login] = created.json()
+    assert (await delete(platform, tenant)).status_code == 204
+    for login, password in logins.items():
+        body = {"token": invitations[login]["token"], "password": password}
+        refused = await server.client().post("/auth/invitations/accept", json=body)
+        assert refused.status_code == 422, refused.text
+    assert await server.services.sessions.users.find_by_login(f"{tenant.key}@example.com") is None
+    for action in ("accept", "decline"):
+        url = f"/auth/invitations/{invitations[invited]['_id']}/{action}"
+        assert (await other_tenant.reader.post(url)).status_code == 404
 
 
 @pytest.mark.parametrize("dies_before_the_document", [True, False])
