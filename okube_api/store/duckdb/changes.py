@@ -6,6 +6,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,6 +29,8 @@ from okube_api.store.values import Json
 ROW_GROUP = 122_880
 """The rows that DuckDB compresses together.  Smaller writes stay in memory until the transaction ends."""
 _FEW_KEYS = 20
+_FEW_APPENDED = 10_000
+"""Appended rows wait for others until there are so many: those of several small files are inserted together."""
 _VIEW = "_keys"
 T = TypeVar("T")
 
@@ -67,6 +70,7 @@ class DuckChange(DuckReader):
         self._patches: dict[Table, list[tuple[pa.Table, pa.Table]]] = {}
         self._buffers: dict[Table, list[pa.Table]] = {}
         self._scripts: dict[Table, list[str]] = {}  # small patches that are not written yet
+        self._appended: dict[Table, list[pa.Table]] = {}  # with the column `batch`
         self._writing: asyncio.Task[object] | None = None
 
     async def select(self, plan: Select) -> pa.Table:
@@ -92,13 +96,23 @@ class DuckChange(DuckReader):
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Add rows of a batch."""
-        conforming = conform_rows(table, rows)
-        await self._write(table, lambda cursor: self._insert(cursor, table, [conforming], batch))
+        await self._wait_for_write()  # it runs later, and might remove rows of this batch
+        numbers = pa.array(np.full(rows.num_rows, batch, np.int64))
+        added = self._appended.setdefault(table, [])
+        added.append(conform_rows(table, rows).append_column("batch", numbers))
+        if sum(piece.num_rows for piece in added) >= _FEW_APPENDED:
+            await self._write(table, lambda cursor: self._flush_appended(cursor, table))
+        self._rewritten.add(table.name)
 
     async def remove(self, table: Table, batch: int) -> None:
         """Remove the rows of a batch."""
         sql = f"DELETE FROM {quote(table.name)} WHERE application = ? AND batch = ?"
-        await self._write(table, lambda cursor: cursor.execute(sql, [self._application, batch]))
+
+        def call(cursor: Cursor) -> None:
+            self._flush_appended(cursor, table)
+            cursor.execute(sql, [self._application, batch])
+
+        await self._write(table, call)
 
     async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
         """Replace the whole content of partitions."""
@@ -120,7 +134,7 @@ class DuckChange(DuckReader):
             self._flush(cursor, table)
             if keys.num_rows:
                 self._delete_keys(cursor, table, keys)
-            self._insert(cursor, table, [conforming], 0)
+            self._insert(cursor, table, [conforming])
 
         await self._write_in_background(call)
 
@@ -149,7 +163,7 @@ class DuckChange(DuckReader):
             )
             change.written_collections = self.written_collections
             change._rewritten, change._patches = self._rewritten, self._patches
-            change._buffers, change._scripts = self._buffers, self._scripts
+            change._buffers, change._scripts, change._appended = self._buffers, self._scripts, self._appended
 
             async def work_and_wait() -> T:
                 asyncio.get_running_loop().set_default_executor(InlineExecutor())
@@ -235,6 +249,7 @@ class DuckChange(DuckReader):
 
     def _replace(self, cursor: Cursor, table: Table, parts: list[int], rows: pa.Table) -> None:
         self._flush_scripts(cursor, table)
+        self._flush_appended(cursor, table)
         cursor.execute(
             f"DELETE FROM {quote(table.name)} WHERE application = ? AND part IN (SELECT unnest(?))",
             [self._application, parts],
@@ -262,8 +277,9 @@ class DuckChange(DuckReader):
             cursor.unregister(_VIEW)
 
     def _flush(self, cursor: Cursor, table: Table | None = None) -> None:
-        """Write the small patches and the buffered rows of a table, or of every table."""
+        """Write the small patches, the appended and the buffered rows of a table, or of every table."""
         self._flush_scripts(cursor, table)
+        self._flush_appended(cursor, table)
         self._flush_buffers(cursor, table)
 
     def _flush_scripts(self, cursor: Cursor, table: Table | None = None) -> None:
@@ -274,19 +290,24 @@ class DuckChange(DuckReader):
         if tables:
             cursor.execute(";".join(script for patched in tables for script in self._scripts.pop(patched)))
 
+    def _flush_appended(self, cursor: Cursor, table: Table | None = None) -> None:
+        """Insert the appended rows of a table, or of every table."""
+        for appended in [appended for appended in self._appended if table in (None, appended)]:
+            self._insert(cursor, appended, self._appended.pop(appended))
+
     def _flush_buffers(self, cursor: Cursor, table: Table | None = None) -> None:
         """Insert the buffered rows of a table, or of every table."""
         for buffered in [buffered for buffered in self._buffers if table in (None, buffered)]:
-            self._insert(cursor, buffered, self._buffers.pop(buffered), 0)
+            self._insert(cursor, buffered, self._buffers.pop(buffered))
 
-    def _insert(self, cursor: Cursor, table: Table, pieces: Sequence[pa.Table], batch: int) -> None:
-        """Insert conforming rows, sorted by part."""
+    def _insert(self, cursor: Cursor, table: Table, pieces: Sequence[pa.Table]) -> None:
+        """Insert conforming rows, sorted by part; those of packed tables without `batch` belong to batch 0."""
         if not any(piece.num_rows for piece in pieces):
             return
         rows = pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
         constants: dict[str, str | int] = {"application": self._application}
-        if table.packed:
-            constants["batch"] = batch
+        if table.packed and "batch" not in rows.column_names:
+            constants["batch"] = 0
         insert(cursor, table.name, rows, constants, order="part")
 
 

@@ -112,7 +112,7 @@ class DuckReader:
         names = ", ".join(quote(name) for name in get_stored_types(table))
         text, values = to_sql(where, HashedFields(get_stored_types(table)))
         source = f"FROM {quote(table.name)} WHERE application = ? AND part BETWEEN ? AND ? AND {text}"
-        if where != EVERYTHING:  # most conditions leave few rows: one query instead of two
+        if where != EVERYTHING or low == high:  # mostly few rows: one query instead of two
             limited: Sql = (f"SELECT {names} {source} LIMIT {BLOCK_ROWS + 1}", [self._application, low, high, *values])
             rows = await self._fetch(table, limited)
             if rows.num_rows <= BLOCK_ROWS:
