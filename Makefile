@@ -37,7 +37,8 @@ help:
 	@echo "make check      run the linter, the formatter and the type checker"
 	@echo "make format     fix and format the code"
 	@echo "make openapi    write openapi/openapi.json"
-	@echo "make documents  write docs/settings.md, docs/kpis.md, docs/kpis/, the commands of docs/command-line.md, the notebook"
+	@echo "make documents  write docs/settings.md, docs/kpis.md, docs/kpis/, the commands of docs/command-line.md, the notebook,"
+	@echo "                web/src/i18n/catalogue.en.json"
 	@echo "make lock       write requirements.lock and requirements-dev.lock: versions and hashes of all dependencies"
 	@echo "make clean      remove the environments, caches and ./okube-demo, but not ./okube-data"
 
@@ -129,6 +130,7 @@ documents: $(VENV)/.installed-dev
 	@$(BIN)/python -m okube_api.settings > docs/settings.md
 	@$(BIN)/python -m okube_api.analytics.kpis > docs/kpis.md
 	@$(BIN)/python -m scripts.kpi_pages
+	@$(BIN)/python -m scripts.explorer_catalogue
 	@$(BIN)/python -m scripts.command_reference
 	@$(BIN)/python -m scripts.notebook
 

@@ -270,7 +270,6 @@ export const en = {
     chooseKpi: "Choose a figure",
     searchKpi: "Search figures",
     formula: "Formula",
-    hasCatalogueLanguage: true as boolean,
     noKpi: "No figure has such a name or definition.",
     topics: {
       visits: "Visits and stays",
@@ -594,8 +593,6 @@ export const en = {
       basketDistribution: "Purchases by amount",
       sharedVisitors: "Visitors shared by sites",
     } as Record<string, string>,
-    /** Definitions of KPIs by `module/kpi`; those of the catalogue are English. */
-    definitions: {} as Record<string, string>,
   },
   map: {
     title: "Map of sites and homes",

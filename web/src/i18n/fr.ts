@@ -185,7 +185,7 @@ export const fr: Texts = {
       visitors: { performance: "Visiteurs uniques", presence: "Appareils uniques", panel: "Visiteurs estimés" },
       dwell: { presence: "Durée moyenne", panel: "Durée estimée" },
       sales: { any: "Chiffre d'affaires" },
-      conversion: { any: "Taux de transformation" },
+      conversion: { any: "Taux de conversion" },
       cost: { attributed: "Coût par visite", total: "Coût sur toutes les visites" },
     },
     sources: {
@@ -272,8 +272,7 @@ export const fr: Texts = {
     kpi: "Indicateur",
     chooseKpi: "Choisir un indicateur",
     searchKpi: "Chercher un indicateur",
-    formula: "Formule (en anglais)",
-    hasCatalogueLanguage: false,
+    formula: "Formule",
     noKpi: "Aucun indicateur n'a ce nom ni cette définition.",
     topics: {
       visits: "Visites et séjours",
@@ -583,167 +582,20 @@ export const fr: Texts = {
       visits: "Visites",
       visitors: "Visiteurs",
       purchases: "Achats",
-      sales: "Ventes",
+      sales: "Chiffre d'affaires",
       refunds: "Remboursements",
       averageBasket: "Panier moyen",
       conversionRate: "Taux de conversion",
-      salesPerVisitor: "Ventes par visiteur",
-      salesPerVisit: "Ventes par visite",
+      salesPerVisitor: "Chiffre d'affaires par visiteur",
+      salesPerVisit: "Chiffre d'affaires par visite",
       unattributedVisits: "Visites sans campagne",
-      unattributedSales: "Ventes sans campagne",
+      unattributedSales: "Chiffre d'affaires sans campagne",
       attributedShare: "Part des visites issues de campagnes",
       newVisitorShare: "Part de nouveaux visiteurs",
       visitFrequency: "Visites par visiteur",
       basketDistribution: "Achats par montant",
       sharedVisitors: "Visiteurs communs aux sites",
     } as Record<string, string>,
-    definitions: {
-      "geo-marketing/acquisition":
-        "Utilisateurs nouveaux dans l'intervalle : aucun séjour dans les 12 mois précédant ce jour (sur aucun site de l'application ; par site : sur ce site).",
-      "geo-marketing/attendance":
-        "Jours-visiteurs : triplets distincts (utilisateur, site, jour local) avec au moins un séjour.",
-      "geo-marketing/returning":
-        "Utilisateurs uniques qui ne sont pas nouveaux : visiteurs uniques moins nouveaux visiteurs.",
-      "geo-marketing/posSessions": "Séjours sur les sites de l'étude.",
-      "geo-marketing/poiSessions":
-        "Séjours aux points d'intérêt de l'étude ; par site, ceux des utilisateurs ayant séjourné sur le site pendant la période (un utilisateur de plusieurs sites compte pour chacun).",
-      "geo-marketing/timespent": "Durée moyenne des séjours.",
-      "geo-marketing/timespentPerScope": "Séjours par tranche de durée.",
-      "geo-marketing/uniqUsers": "Utilisateurs uniques avec au moins un séjour.",
-      "geo-marketing/returningPerScope": "Utilisateurs par nombre de jours-visiteurs.",
-      "geo-marketing/returningFrequencyPerScope":
-        "Intervalles entre deux jours-visiteurs consécutifs d'un utilisateur sur le même site, par tranche de jours.",
-      "geo-marketing/os": "Utilisateurs uniques par système d'exploitation de leur appareil.",
-      "geo-marketing/model": "Utilisateurs uniques par modèle de leur appareil.",
-      "geo-marketing/manufacturer": "Utilisateurs uniques par fabricant de leur appareil.",
-      "geo-marketing/visitorVsPedestrian":
-        "Utilisateurs ayant séjourné dans les cellules intérieures, utilisateurs vus seulement dans les cellules extérieures, et part des premiers.",
-      "geo-marketing/perPoiSessions":
-        "Séjours aux points d'intérêt de l'étude, pour chacun d'eux ; par site, ceux des utilisateurs ayant séjourné sur le site pendant la période.",
-      "geo-marketing/posAffinity":
-        "Par point d'intérêt : 100 fois la part des visiteurs des sites qui y ont aussi été vus, rapportée à la part qui y a été vue de tous les utilisateurs ayant séjourné sur un site ou un point d'intérêt de l'étude ; par zone, de ses utilisateurs.",
-      "geo-marketing/homeDistanceVisitsPerScope":
-        "Séjours par tranche de distance à vol d'oiseau entre le site et le centre de la zone du domicile.",
-      "geo-marketing/workDistanceVisitsPerScope":
-        "Séjours par tranche de distance à vol d'oiseau entre le site et le centre de la zone du travail.",
-      "conversion/costByVisit": "Coût par visite, en magasin ou en ligne.",
-      "conversion/costByOfflineVisit": "Coût par visite en magasin.",
-      "conversion/costByOnlineVisit": "Coût par visite en ligne.",
-      "conversion/costByConversion": "Coût par visite avec achat.",
-      "conversion/costByOfflineConversion": "Coût par visite en magasin avec achat.",
-      "conversion/costByOnlineConversion": "Coût par visite en ligne avec achat.",
-      "conversion/ctr": "Taux de clic : clics sur impressions.",
-      "conversion/prints": "Impressions diffusées ; pour les messages, ceux qui ont été remis.",
-      "conversion/clicks": "Clics sur les annonces ou sur les liens des messages.",
-      "conversion/openings": "Messages ouverts, la première fois par chaque utilisateur.",
-      "conversion/cost": "Coût, réparti également sur ses jours.",
-      "conversion/globalLeverPerformance":
-        "Les chiffres clés en un seul enregistrement ; par regroupement, un enregistrement pour chacun.",
-      "conversion/offlineVisitsAndConversions": "Visites en magasin attribuées, celles avec achat, et leur rapport.",
-      "conversion/onlineVisitsAndConversions": "Visites en ligne attribuées, celles avec achat, et leur rapport.",
-      "conversion/offlineVisits": "Visites en magasin précédées d'au moins un contact éligible.",
-      "conversion/onlineVisits": "Visites en ligne précédées d'au moins un contact éligible.",
-      "conversion/offlineVisitsAttributions": "Visites en magasin selon les quatre modèles, et par participation.",
-      "conversion/onlineVisitsAttributions": "Visites en ligne selon les quatre modèles, et par participation.",
-      "conversion/offlineVisitsLinear": "Visites en magasin, partagées également entre les contacts de leur parcours.",
-      "conversion/offlineVisitsShapley":
-        "Visites en magasin par valeur de Shapley : partagées également entre les campagnes distinctes de leur parcours.",
-      "conversion/offlineVisitsFC": "Visites en magasin, chacune au premier contact de son parcours.",
-      "conversion/offlineVisitsLC": "Visites en magasin, chacune au dernier contact de son parcours.",
-      "conversion/onlineVisitsLinear": "Visites en ligne, partagées également entre les contacts de leur parcours.",
-      "conversion/printVsClick":
-        "Impressions et clics : combien, et les visites en magasin dont le contact crédité (le dernier) en est un.",
-      "conversion/printVsClickVsOpenings":
-        "Impressions, clics et ouvertures : combien, et les visites en magasin dont le contact crédité en est un.",
-      "conversion/timeBeforeOfflineVisitPerScope":
-        "Visites en magasin par tranche de temps écoulé depuis leur contact crédité.",
-      "conversion/timeBeforeOnlineVisitPerScope":
-        "Visites en ligne par tranche de temps écoulé depuis leur contact crédité.",
-      "conversion/offlineRoi": "Chiffre d'affaires en magasin moins coût, sur coût.",
-      "conversion/offlineRevenues": "Montant des achats en magasin attribués.",
-      "conversion/offlineConversions": "Visites en magasin attribuées avec achat.",
-      "conversion/offlineConversionRate": "Part des visites en magasin attribuées qui ont un achat.",
-      "conversion/onlineRoi": "Chiffre d'affaires en ligne moins coût, sur coût.",
-      "conversion/onlineRevenues": "Montant des achats en ligne attribués.",
-      "conversion/onlineConversions": "Visites en ligne attribuées avec achat.",
-      "conversion/onlineConversionRate": "Part des visites en ligne attribuées qui ont un achat.",
-      "conversion/roi": "Chiffre d'affaires moins coût, sur coût.",
-      "conversion/revenues": "Montant des achats attribués, en magasin et en ligne.",
-      "conversion/revenueByOfflineVisit": "Chiffre d'affaires par visite en magasin attribuée.",
-      "conversion/revenueByOnlineVisit": "Chiffre d'affaires par visite en ligne attribuée.",
-      "conversion/offlineRevenueByOfflineVisit": "Chiffre d'affaires en magasin par visite attribuée.",
-      "conversion/onlineRevenueByOnlineVisit": "Chiffre d'affaires en ligne par visite attribuée.",
-      "conversion/venueRate":
-        "Part des utilisateurs exposés ayant une visite en magasin attribuée ; vide si personne n'a été exposé.",
-      "conversion/printsByOfflineVisit": "Impressions par visite en magasin attribuée.",
-      "conversion/comparisonOfflineVisits":
-        "Utilisateurs ayant une visite en magasin après leur première exposition, face au groupe témoin : effet, visiteurs incrémentaux, intervalle.",
-      "conversion/cohortCostByConversion": "Coût par visite avec achat, par jour de contact.",
-      "conversion/cohortCostByOfflineConversion": "Coût par visite en magasin avec achat, par jour de contact.",
-      "conversion/cohortCostByOnlineConversion": "Coût par visite en ligne avec achat, par jour de contact.",
-      "conversion/cohortOfflineVisitsAndConversions":
-        "Visites en magasin attribuées, celles avec achat, et leur rapport, par jour de contact.",
-      "conversion/cohortOnlineVisitsAndConversions":
-        "Visites en ligne attribuées, celles avec achat, et leur rapport, par jour de contact.",
-      "conversion/cohortOfflineRoi": "Chiffre d'affaires en magasin par jour de contact moins coût, sur coût.",
-      "conversion/cohortOfflineRevenues": "Montant des achats en magasin attribués, par jour de contact.",
-      "conversion/cohortOfflineConversions": "Visites en magasin attribuées avec achat, par jour de contact.",
-      "conversion/cohortOfflineConversionRate":
-        "Part des visites en magasin attribuées qui ont un achat, par jour de contact.",
-      "conversion/cohortOnlineRoi": "Chiffre d'affaires en ligne par jour de contact moins coût, sur coût.",
-      "conversion/cohortOnlineRevenues": "Montant des achats en ligne attribués, par jour de contact.",
-      "conversion/cohortOnlineConversions": "Visites en ligne attribuées avec achat, par jour de contact.",
-      "conversion/cohortOnlineConversionRate":
-        "Part des visites en ligne attribuées qui ont un achat, par jour de contact.",
-      "conversion/cohortRoi": "Chiffre d'affaires par jour de contact moins coût, sur coût.",
-      "conversion/cohortRevenues": "Montant des achats attribués, par jour de contact.",
-      "conversion/costByPurchase": "Coût par achat attribué.",
-      "conversion/costByOfflinePurchase": "Coût par achat en magasin attribué.",
-      "conversion/costByOnlinePurchase": "Coût par achat en ligne attribué.",
-      "conversion/offlineConversionPurchases": "Achats en magasin attribués (tickets).",
-      "conversion/onlineConversionPurchases": "Achats en ligne attribués (commandes).",
-      "conversion/offlineVisitsPerCampaign": "Crédit linéaire des visites en magasin, campagne par campagne.",
-      "conversion/onlineVisitsPerCampaign": "Crédit linéaire des visites en ligne, campagne par campagne.",
-      "presence/acquisition":
-        "Appareils nouveaux dans l'intervalle : aucun séjour dans les 12 mois précédant ce jour (sur aucun site de l'application ; par site ou équipement : sur celui-ci).",
-      "presence/areaMatching":
-        "Pour chaque paire de zones, les appareils vus dans les deux et leur part de ceux vus dans la zone de la ligne ; les 100 zones les plus fréquentées. Par équipement, la ligne de cette zone.",
-      "presence/attendance":
-        "Jours-visiteurs : triplets distincts (appareil, site ou équipement, jour local) avec au moins un séjour.",
-      "presence/dropouts": "Séjours plus courts que le seuil d'engagement.",
-      "presence/entering": "Séjours qui commencent dans l'intervalle.",
-      "presence/leaving": "Séjours qui finissent dans l'intervalle, à leur dernière détection.",
-      "presence/rangeAmplitude":
-        "Journées d'un appareil sur un site (ou un équipement) par tranche de temps entre sa première entrée et sa dernière sortie, absences comprises.",
-      "presence/returning": "Appareils uniques qui ne sont pas nouveaux : visiteurs uniques moins nouveaux visiteurs.",
-      "presence/sessions": "Séjours ; par équipement, ceux qui y ont un passage.",
-      "presence/timespent": "Durée moyenne des séjours ; par équipement, des passages.",
-      "presence/timespentPerScope": "Séjours par tranche de durée ; par équipement, passages.",
-      "presence/uniqUsers": "Appareils uniques avec au moins un séjour.",
-      "presence/visitOrder":
-        "Le rang de chaque zone (de son premier passage) dans les parcours des séjours, et les passages d'une zone à l'autre ; les 100 zones les plus fréquentées. Par équipement, les éléments de cette zone et les passages qui en partent. Un filtre sur les équipements garde des séjours, et montre toutes les zones de leurs parcours.",
-      "performance/visits":
-        "Toutes les visites, attribuées ou non ; celles en ligne sont les visites des sites en ligne.",
-      "performance/visitors": "Utilisateurs uniques avec au moins une visite.",
-      "performance/purchases":
-        "Tous les achats, attribués ou non, avec ou sans visite ; les remboursements n'en sont pas.",
-      "performance/sales": "Montant de tous les achats moins celui des remboursements.",
-      "performance/refunds": "Montant des remboursements.",
-      "performance/averageBasket": "Ventes par achat.",
-      "performance/conversionRate": "Achats par visite.",
-      "performance/salesPerVisitor": "Ventes par utilisateur unique ayant une visite.",
-      "performance/salesPerVisit": "Ventes par visite.",
-      "performance/unattributedVisits": "Visites qui ne sont créditées à aucune campagne.",
-      "performance/unattributedSales":
-        "Montant des achats moins celui des remboursements, de ceux qui ne sont crédités à aucune campagne.",
-      "performance/attributedShare": "Part des visites créditées à des campagnes.",
-      "performance/newVisitorShare":
-        "Part des visiteurs nouveaux dans l'intervalle : aucune visite dans les 12 mois précédant ce jour (d'aucun site de l'application ; par site : de ce site).",
-      "performance/visitFrequency": "Visites par utilisateur unique.",
-      "performance/basketDistribution": "Achats par tranche de montant ; les remboursements n'en sont pas.",
-      "performance/sharedVisitors":
-        "Pour chaque paire de sites, les utilisateurs ayant une visite dans les deux et leur part des visiteurs du site de la ligne ; 100 sites au plus. Par site, la ligne de ce site.",
-    },
   },
   map: {
     title: "Carte des sites et des domiciles",

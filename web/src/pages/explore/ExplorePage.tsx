@@ -9,6 +9,7 @@ import { useResources } from "~/api/resources";
 import { useRemote } from "~/api/useRemote";
 import { useApplication } from "~/application";
 import { FilterNotice } from "~/frame/FilterNotice";
+import { loadCatalogueTexts, translateKpis } from "~/i18n/catalogue";
 import { useLanguage } from "~/i18n/language";
 import { questionFilters } from "~/state/filters";
 import { useFrameState, useQuery } from "~/state/location";
@@ -28,9 +29,14 @@ import "./explore.css";
 
 /** One question of any module, as plot and table. */
 export function ExplorePage() {
+  const { language, texts } = useLanguage();
   const catalogue = useRemote(
-    "catalogue",
-    async (signal) => (await api.GET("/analytics/kpis", { signal })).data as Kpi[],
+    `catalogue ${language}`,
+    async (signal) => {
+      const translations = loadCatalogueTexts(language);
+      const kpis = (await api.GET("/analytics/kpis", { signal })).data as Kpi[];
+      return translateKpis(kpis, await translations, texts.explore);
+    },
     { immediate: true },
   );
   return (

@@ -7,7 +7,7 @@ import { TextField } from "~/ui/Field";
 import { Segmented } from "~/ui/Segmented";
 
 import { TOPICS, topicOf } from "./catalogue";
-import { findKpis, kpiDefinition, kpiMeaning, kpiName, unitName } from "./labels";
+import { findKpis, kpiName, unitName } from "./labels";
 
 /** Choice of a KPI: those of a module in groups, or all that a text finds. */
 export function KpiDialog({
@@ -90,8 +90,8 @@ export function KpiDialog({
                   <span class="kpi-choice-name">
                     {kpiName(kpi, texts)} <span class="muted">{unitName(kpi.unit, texts)}</span>
                   </span>
-                  {kpiMeaning(kpi, texts) ? <span class="kpi-choice-text">{kpiMeaning(kpi, texts)}</span> : null}
-                  <span class="kpi-choice-text muted">{kpiDefinition(kpi, texts)}</span>
+                  <span class="kpi-choice-text">{kpi.meaning}</span>
+                  <span class="kpi-choice-text muted">{kpi.description}</span>
                 </button>
               ))}
             </section>

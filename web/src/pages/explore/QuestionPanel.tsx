@@ -10,7 +10,7 @@ import { Segmented } from "~/ui/Segmented";
 
 import { hasOthersEntry, refuseGrain, refuseGrouping } from "./catalogue";
 import { KpiDialog } from "./KpiDialog";
-import { groupingName, kpiDefinition, kpiName, unitName } from "./labels";
+import { groupingName, kpiName, unitName } from "./labels";
 import { OwnFilterFields } from "./OwnFilterFields";
 import { type ExploreState, type Mode, type OwnFilters, parseGrouping, SORTS, TOPS } from "./state";
 
@@ -65,8 +65,7 @@ export function QuestionPanel(props: Props) {
         label={explore.kpi}
         hint={
           <>
-            {kpiDefinition(kpi, explore)} <span class="question-unit">{unitName(kpi.unit, explore)}</span>{" "}
-            <code>{kpi.kpi}</code>
+            {kpi.description} <span class="question-unit">{unitName(kpi.unit, explore)}</span> <code>{kpi.kpi}</code>
           </>
         }
       >
@@ -87,7 +86,7 @@ export function QuestionPanel(props: Props) {
       </Field>
       <details class="kpi-formula">
         <summary>{explore.formula}</summary>
-        <ul lang="en">
+        <ul>
           {kpi.formula.map((line) => (
             <li key={line}>{line}</li>
           ))}

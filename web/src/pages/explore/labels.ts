@@ -15,22 +15,11 @@ export function kpiName(kpi: Kpi, texts: ExploreTexts): string {
   return texts.kpis[kpi.kpi] ?? words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Return the definition of a KPI: that of the catalogue, or its translation. */
-export function kpiDefinition(kpi: Kpi, texts: ExploreTexts): string {
-  return texts.definitions[`${kpi.module}/${kpi.kpi}`] ?? kpi.description;
-}
-
-/** Return what a KPI tells, for readers who do not know the field; `null` in languages that the catalogue does not have. */
-export function kpiMeaning(kpi: Kpi, texts: ExploreTexts): string | null {
-  return texts.hasCatalogueLanguage ? kpi.meaning : null;
-}
-
 /** Return the KPIs whose name, meaning or definition has all words of a text. */
 export function findKpis(kpis: readonly Kpi[], text: string, texts: ExploreTexts): Kpi[] {
   const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
   return kpis.filter((kpi) => {
-    const parts = [kpiName(kpi, texts), kpi.kpi, kpiMeaning(kpi, texts) ?? "", kpiDefinition(kpi, texts)];
-    const searched = parts.join(" ").toLocaleLowerCase();
+    const searched = [kpiName(kpi, texts), kpi.kpi, kpi.meaning, kpi.description].join(" ").toLocaleLowerCase();
     return words.every((word) => searched.includes(word));
   });
 }
