@@ -218,6 +218,9 @@ class Store(Protocol):
 
     # rows
 
+    async def read_version(self, application: str) -> str:
+        """Return the version of an application's rows that a reader would have which is opened now."""
+
     def open_reader(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AbstractAsyncContextManager[Reader]:

@@ -38,11 +38,10 @@ class Snapshots:
     async def open_snapshot(self, application: str) -> AsyncIterator["Snapshot"]:
         """Open a snapshot of what is committed now, and release it at the end."""
         snapshot = Snapshot(self._database, self._process_id)
-        if application in self._committing:  # rows of before or after the commit: unknown, so it gets a new version
-            snapshot.version = f"{self._process_id} {uuid4().hex}"
+        snapshot.version = self.get_application_version(application)
+        if application in self._committing:
             await snapshot.begin()
         else:
-            snapshot.version = f"{self._process_id} {self._application_versions.get(application, 0)}"
             snapshot.table_versions = dict(self._table_versions.get(application, {}))
             self._pending[application].add(snapshot)
         try:
@@ -52,6 +51,14 @@ class Snapshots:
             if not self._pending[application]:
                 del self._pending[application]
             await snapshot.release()
+
+    def get_application_version(self, application: str) -> str:
+        """Return the version of an application's rows in a snapshot that is opened now.
+
+        While a change is being committed, its rows may be those before or after it: it gets a new version each time.
+        """
+        number = uuid4().hex if application in self._committing else self._application_versions.get(application, 0)
+        return f"{self._process_id} {number}"
 
     def get_version(self, application: str, table: str) -> int:
         """Return the version of an application's rows in a table that is committed now."""

@@ -250,6 +250,10 @@ class DuckStore:
 
     # -- rows
 
+    async def read_version(self, application: str) -> str:
+        """Return the version of an application's rows that a reader would have which is opened now."""
+        return self._snapshots.get_application_version(application)
+
     @asynccontextmanager
     async def open_reader(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None

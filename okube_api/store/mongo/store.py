@@ -295,6 +295,11 @@ class MongoStore:
 
     # -- rows
 
+    async def read_version(self, application: str) -> str:
+        """Return the version of an application's rows that a reader would have which is opened now."""
+        async with self.open_reader(application) as reader:
+            return reader.version
+
     @asynccontextmanager
     async def open_reader(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
