@@ -26,7 +26,7 @@ from okube_api.errors import (
 )
 from okube_api.http.problems import problem_response
 from okube_api.http.refused_connections import WINDOW_S, RefusalLog, RefusalQueue
-from okube_api.http.security_headers import set_security_headers
+from okube_api.http.security_headers import add_security_headers
 
 _PIECE_BYTES = 16_384  # the bytes that the parser gets at once outside of a body, so that little is read before a check
 _RESERVE = 64  # connections beyond the maximum that are told so before they are closed
@@ -334,7 +334,7 @@ def _render(refusal: Refusal, request_id: str, default_headers: list[tuple[bytes
 def _render_with_placeholder(kind: type[Refusal], detail: str) -> tuple[bytes, bytes]:
     """Return the status line, and the headers and body with `_ID_PLACEHOLDER` for the id of the request."""
     response = problem_response(kind(detail), {"type": "http", "state": {"request_id": _ID_PLACEHOLDER}})
-    set_security_headers(response.headers, is_https_only=False)
+    add_security_headers(response.raw_headers, is_https_only=False)
     response.headers["X-Request-Id"] = _ID_PLACEHOLDER
     response.headers["Connection"] = "close"
     lines = [name + b": " + value + b"\r\n" for name, value in response.raw_headers]

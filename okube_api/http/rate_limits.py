@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import random
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from time import time
 
@@ -30,14 +31,14 @@ RATES = Collection("rates", fields={"version": ColumnType.INTEGER, "expiresAt": 
 LOGINS = ("/auth/login", "/auth/invitations/accept", "/auth/setup")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RatePolicy:
     """A limit, with its name in the headers."""
 
     name: str
     item: RateLimitItem
 
-    @property
+    @cached_property
     def header_value(self) -> str:
         """Value of the `RateLimit-Policy` header."""
         return f'"{self.name}";q={self.item.amount};w={self.item.get_expiry()}'
@@ -55,11 +56,10 @@ class RateLimits:
 
     async def check_address(self, request: Request) -> None:
         """Count a request of a client address.  Raise TooManyRequests above the limit."""
-        address = get_address_group(request)
         if self._login is not None and request.scope["path"] in LOGINS:
-            await self._count(self._login, address, request)
+            await self._count(self._login, get_address_group(request), request)
         if self._address is not None:
-            await self._count(self._address, address, request)
+            await self._count(self._address, get_address_group(request), request)
 
     async def check_caller(self, request: Request, caller: str) -> None:
         """Count a request of a user or API key.  Raise TooManyRequests above the limit."""

@@ -1,7 +1,5 @@
 """Headers that tell browsers what they may do with an answer."""
 
-from starlette.datastructures import MutableHeaders
-
 HSTS = "max-age=31536000"  # a year
 _FEATURES = ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 
@@ -18,12 +16,12 @@ SECURITY_HEADERS = {
 _RAW_HEADERS = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 
 
-def set_security_headers(headers: MutableHeaders, *, is_https_only: bool) -> None:
+def add_security_headers(headers: list[tuple[bytes, bytes]], *, is_https_only: bool) -> None:
     """Add the headers that an answer does not have yet.
 
     is_https_only: whether the request came by HTTPS to a server that requires it; browsers must then remember that.
     """
-    present = {name for name, _ in headers.raw}
-    headers.raw.extend(header for header in _RAW_HEADERS if header[0] not in present)
+    present = {name for name, _ in headers}
+    headers.extend(header for header in _RAW_HEADERS if header[0] not in present)
     if is_https_only:
-        headers["Strict-Transport-Security"] = HSTS
+        headers.append((b"strict-transport-security", HSTS.encode()))

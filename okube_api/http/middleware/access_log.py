@@ -7,18 +7,18 @@ contain secrets.  In the path of an erasure, the name of the user or device is l
 import logging
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from okube_api.http.metrics import Metrics
 from okube_api.http.problems import INTERNAL_ERROR, InternalError, problem_response
-from okube_api.http.security_headers import set_security_headers
+from okube_api.http.security_headers import add_security_headers
 
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _ERASURE = "/users-data/"
@@ -60,10 +60,9 @@ class AccessLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                set_security_headers(headers, is_https_only=self.require_https and scope["scheme"] == "https")
-                headers.update(scope["state"].get("headers", {}))
+                is_https_only = self.require_https and scope["scheme"] == "https"
+                own = {"X-Request-Id": request_id, **scope["state"].get("headers", {})}
+                message = {**message, "headers": _add_headers(message["headers"], own, is_https_only=is_https_only)}
             await send(message)
 
         try:
@@ -77,6 +76,18 @@ class AccessLog:
             seconds = perf_counter() - started
             self.metrics.count_request(scope, status, seconds)
             log.info("request", **_log_fields(scope, status, seconds))
+
+
+def _add_headers(
+    headers: Iterable[tuple[bytes, bytes]], own: Mapping[str, str], *, is_https_only: bool
+) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer with those of its request, which replace others, and the security headers."""
+    raw_own = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in own.items()]
+    names = {name for name, _ in raw_own}
+    complete = [header for header in headers if header[0] not in names]
+    complete += raw_own
+    add_security_headers(complete, is_https_only=is_https_only)
+    return complete
 
 
 def _request_id(scope: Scope) -> str:
@@ -102,12 +113,25 @@ def _loggable_path(scope: Scope) -> str:
     return (before + erasure + "..." if erasure else path)[:500]
 
 
+class _LineFormatter(structlog.stdlib.ProcessorFormatter):
+    """Writes events of structlog, which are complete, at once; the formatter of structlog copies their records."""
+
+    _render = structlog.processors.JSONRenderer()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        if isinstance(record.msg, dict):
+            return str(self._render(None, "", record.msg))
+        return super().format(record)
+
+
 def configure_logging(level: str) -> None:
     """Write all log events, also those of libraries, to standard error as one JSON object per line.
 
     What the lines do not have, such as the name of the thread, is not looked up for them either.
     """
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # as the manual of Python says: no look-up of the caller
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -126,7 +150,7 @@ def configure_logging(level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _LineFormatter(
             foreign_pre_chain=[*shared, structlog.processors.format_exc_info],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
