@@ -24,6 +24,7 @@ from okube_api.api.docs_pages import build_documentation_routes
 from okube_api.api.explorer_pages import EXPLORER, build_explorer_routes
 from okube_api.api.manual_pages import MANUAL, build_manual_routes
 from okube_api.api.openapi import build_document
+from okube_api.api.repeated_questions import RepeatedQuestions
 from okube_api.api.routes import (
     accounts,
     analytics,
@@ -150,6 +151,7 @@ def create_app(
         reads_forwarded=settings.proxy_headers == "forwarded",
         loopback=parse_networks(settings.loopback_networks),
     )
+    app.add_middleware(RepeatedQuestions)
     bug_answer: ASGIApp = answer_bug
     if settings.allowed_origins:  # outside of all that can refuse a request, so that pages can read refusals, too
         app.add_middleware(mark_cross_origin, origins=settings.allowed_origins)

@@ -1,11 +1,12 @@
 """Answers cached for questions that are repeated; an entry is used only while nothing it depends on has changed.
 
 An answer depends on the application's rows, on its documents and on the current day.  Their versions are read with the
-request (`Reader.version`, `Store.revision`).  Nothing is cached while a store cannot tell them.
+request (`Store.read_version`, `Store.revision`).  Nothing is cached while a store cannot tell them.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
@@ -18,7 +19,6 @@ from okube_api.clock import Clock
 from okube_api.engine.calendar import to_local_date
 from okube_api.engine.notes import Note
 from okube_api.equipments.repository import EQUIPMENTS
-from okube_api.metrics import count_cached_answer
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.protocol import Store
@@ -26,7 +26,8 @@ from okube_api.studies.repository import STUDIES
 
 _COLLECTIONS = (APPLICATIONS, SITES, EQUIPMENTS, POIS, CAMPAIGNS, LEVERS, STUDIES, AREAS)
 _MAX_BYTES = 64 * 2**20
-_OVERHEAD_BYTES = 1000  # of an entry, in addition to its texts
+_OVERHEAD_BYTES = 1000  # of an entry or a response, in addition to its texts
+_MOST_RESPONSES = 16  # of an entry
 
 
 class CacheKey(NamedTuple):
@@ -68,11 +69,24 @@ class RenderedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class SentResponse:
+    """A response with a cached answer, as it was sent: the body may be compressed, or empty with status 304."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """An answer, and what it depends on."""
+    """An answer, and what it depends on.
+
+    responses: the responses with the answer, by all else in a request that the response depends on.
+    """
 
     answer: RenderedAnswer
     validity: Validity
+    responses: dict[Hashable, SentResponse] = field(default_factory=dict, compare=False)
 
 
 class AnswerCache:
@@ -101,11 +115,10 @@ class AnswerCache:
         if entry is None:
             return None
         validity = entry.validity
-        async with self._store.open_reader(validity.application) as reader:
-            unchanged = validity.documents_revision == self.revision() and validity.rows_version == reader.version
+        rows_version = await self._store.read_version(validity.application)
+        unchanged = validity.documents_revision == self.revision() and validity.rows_version == rows_version
         if unchanged and validity.today == to_local_date(self._clock(), validity.timezone):
             self._entries.move_to_end(key)
-            count_cached_answer()
             return entry
         self._drop(key)
         return None
@@ -120,8 +133,19 @@ class AnswerCache:
         self._drop(key)
         self._entries[key] = entry
         self._bytes += _count_bytes(key, entry)
-        while self._bytes > self._max_bytes:
-            self._drop(next(iter(self._entries)))
+        self._limit_bytes()
+
+    def put_response(self, key: CacheKey, entry: CacheEntry, request_head: Hashable, response: SentResponse) -> None:
+        """Add a response to an entry, unless the entry was dropped meanwhile; drop the oldest of too many."""
+        if self._entries.get(key) is not entry:
+            return
+        self._bytes -= _count_bytes(key, entry)
+        entry.responses.pop(request_head, None)
+        entry.responses[request_head] = response
+        if len(entry.responses) > _MOST_RESPONSES:
+            del entry.responses[next(iter(entry.responses))]
+        self._bytes += _count_bytes(key, entry)
+        self._limit_bytes()
 
     def forget(self, application: str) -> None:
         """Drop the answers of an application."""
@@ -133,6 +157,10 @@ class AnswerCache:
         self._entries.clear()
         self._bytes = 0
 
+    def _limit_bytes(self) -> None:
+        while self._bytes > self._max_bytes:
+            self._drop(next(iter(self._entries)))
+
     def _drop(self, key: CacheKey) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:
@@ -141,4 +169,6 @@ class AnswerCache:
 
 def _count_bytes(key: CacheKey, entry: CacheEntry) -> int:
     notes = sum(len(note.message) for note in entry.answer.notes)
-    return len(key.body) + len(key.path) + entry.answer.content.size + notes + _OVERHEAD_BYTES
+    content = entry.answer.content
+    responses = sum(_OVERHEAD_BYTES + len(response.body) for response in entry.responses.values())
+    return len(key.body) + len(key.path) + content.size + notes + responses + _OVERHEAD_BYTES

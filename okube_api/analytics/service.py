@@ -102,12 +102,12 @@ class Analytics:
         self._computing = SharedWork[RenderedAnswer]()
         self.answer_cache = AnswerCache(store, clock)
 
-    async def find_cached(self, key: CacheKey, user: User) -> RenderedAnswer | None:
-        """Return the cached answer to a question, None when it is absent, outdated or not for this user."""
+    async def find_cached(self, key: CacheKey, user: User) -> CacheEntry | None:
+        """Return the entry of a question in the answer cache; None if it is absent, outdated or not for this user."""
         entry = await self.answer_cache.get(key)
         if entry is None or user.get_role(entry.validity.application) is None:
             return None
-        return entry.answer
+        return entry
 
     async def answer(
         self,

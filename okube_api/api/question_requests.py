@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okube_api.analytics.answer_cache import CacheKey, RenderedAnswer
+from okube_api.analytics.answer_cache import CacheEntry, CacheKey, RenderedAnswer
 from okube_api.analytics.answer_options import AnswerOptions
 from okube_api.analytics.request_size import check_request_size
 from okube_api.analytics.schemas.query import Query as QuestionBody
@@ -25,12 +25,14 @@ from okube_api.api.file_response import TemporaryFileResponse
 from okube_api.api.job_requests import answer_accepted, summarize_question, wants_job
 from okube_api.api.query_parameters import parse_query
 from okube_api.api.question_work import build_options, build_stored_question
+from okube_api.api.repeated_questions import note_cached
 from okube_api.api.request_body import ParsedRequest, is_json
 from okube_api.api.route import JsonRoute
 from okube_api.auth.repository import Role
 from okube_api.errors import NotFound
 from okube_api.http.client_disconnect import cancel_on_disconnect
 from okube_api.http.etags import is_unchanged
+from okube_api.metrics import count_cached_answer
 from okube_api.store.values import Json
 
 
@@ -68,7 +70,11 @@ class QuestionRoute(JsonRoute):
         if request.method != "POST" or not is_json(request) or wants_job(request):
             return None
         key = _build_cache_key(request, negotiate_format(request), await request.body())
-        return await _respond_cached(key, request)
+        entry = await _find_cached(key, request)
+        if entry is None:
+            return None
+        note_cached(request.scope, key, entry)
+        return _respond_cached(entry, request)
 
     async def respond_early(self, request: Request) -> Response | None:
         """Return the answer; None for what is not a valid question, so that FastAPI reports its faults.
@@ -80,8 +86,8 @@ class QuestionRoute(JsonRoute):
         services = get_services(request)
         check_request_size(request.value, services.settings.query_params)
         context = await provide_context(request, services, negotiate_format(request))
-        if context.key is not None and (response := await _respond_cached(context.key, request)):
-            return response
+        if context.key is not None and (entry := await _find_cached(context.key, request)):
+            return _respond_cached(entry, request)
         return None if request.is_large else await self._answer_valid(context, request, services)
 
     @cached_property
@@ -120,13 +126,14 @@ def _build_cache_key(request: Request, accepted: ChosenFormat, body: bytes) -> C
     return CacheKey(request.scope["path"], request.scope["query_string"], accepted.media_type, body)
 
 
-async def _respond_cached(key: CacheKey, request: Request) -> Response | None:
+async def _find_cached(key: CacheKey, request: Request) -> CacheEntry | None:
     """Return the cached answer to a question, if the caller may read it."""
-    services = get_services(request)
-    answer = await services.analytics.find_cached(key, get_identity(request).user)
-    if answer is None:
-        return None
-    return _build_response(answer, request, time.monotonic() + services.settings.query_timeout_s)
+    return await get_services(request).analytics.find_cached(key, get_identity(request).user)
+
+
+def _respond_cached(entry: CacheEntry, request: Request) -> Response:
+    count_cached_answer()
+    return _build_response(entry.answer, request, time.monotonic() + get_services(request).settings.query_timeout_s)
 
 
 def _build_response(answer: RenderedAnswer, request: Request, deadline_s: float) -> Response:
