@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import dataclass
+from uuid import uuid4
 
 import pytest
 
-from tests.api.server import Json, Tenant
+from tests.api.server import Json, Server, Tenant
 
 pytestmark = pytest.mark.anyio
 
@@ -33,9 +34,10 @@ class NamedResources:
         return [json.loads(text) for text in self.fill_in(json.dumps(template))]
 
 
-@pytest.fixture
-async def resources(tenant: Tenant) -> NamedResources:
-    """Create one resource of each kind."""
+@pytest.fixture(scope="module")
+async def resources(shared_server: Server) -> NamedResources:
+    """Create one resource of each kind; tests may add others."""
+    tenant = await shared_server.create_tenant()
     place = {"name": "x", "coordinates": [4.83, 45.76]}
     site = await tenant.create("sites", key="a-site", online=False, **place)
     poi = await tenant.create("pois", key="a-poi", sites=[site["_id"]], parent=site["_id"], **place)
@@ -98,8 +100,7 @@ async def test_reads_accept_keys(resources: NamedResources, template: str) -> No
 )
 async def test_bodies_accept_keys(resources: NamedResources, kind: str, fields: Json) -> None:
     by_id, by_key = [
-        await resources.tenant.create(kind, key=f"new-{index}", **body)
-        for index, body in enumerate(resources.fill_in_json(fields))
+        await resources.tenant.create(kind, key=f"new-{uuid4().hex}", **body) for body in resources.fill_in_json(fields)
     ]
     assert {name: by_key.get(name) for name in fields} == {name: by_id.get(name) for name in fields}
 
