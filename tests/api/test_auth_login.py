@@ -208,12 +208,17 @@ async def test_five_failures_lock_a_login_that_exists_or_not(
 
 
 async def lock_account(server: Server, nobody: httpx.AsyncClient) -> User:
-    """Create a user and lock the account by failed logins."""
+    """Create a user whose account is locked, as by failed logins."""
     user = await server.create_user()
-    for _ in range(5):
-        await log_in(nobody, user.login, WRONG_PASSWORD)
+    await set_failures(server, user.login, server.services.settings.login_failures)
     assert (await log_in(nobody, user.login)).status_code == 403
     return user
+
+
+@pytest.fixture(scope="module")
+async def solved_captcha(shared_server: Server) -> str:
+    """Solve a captcha for tests that are refused, which does not use it up."""
+    return await solve_captcha(shared_server.client())
 
 
 async def test_a_solved_captcha_counts_once(server: Server, nobody: httpx.AsyncClient) -> None:
@@ -249,10 +254,10 @@ async def test_a_captcha_expires_after_ten_minutes(
     ],
 )
 async def test_a_forged_captcha_is_refused(
-    server: Server, nobody: httpx.AsyncClient, part: str, change: dict[str, object]
+    server: Server, *, nobody: httpx.AsyncClient, solved_captcha: str, part: str, change: dict[str, object]
 ) -> None:
     user = await lock_account(server, nobody)
-    payload = json.loads(base64.b64decode(await solve_captcha(nobody)))
+    payload = json.loads(base64.b64decode(solved_captcha))
     parts = {**payload, "parameters": payload["challenge"]["parameters"]}
     parts[part].update(change)
     assert (await log_in(nobody, user.login, captchaPayload=encode_payload(payload))).status_code == 403
