@@ -119,32 +119,30 @@ async def test_rejected_lines_keep_their_own_columns(shop: Tenant, media: str, w
         assert [json.loads(line) for line in lines] == rows[1:]
 
 
-@pytest.mark.parametrize(
-    ("unit", "durations", "seconds"),
-    [
-        ("min", (1, 2.5, 0.01), (60, 150, 1)),
-        ("ms", (60_000, 150_400, 700), (60, 150, 1)),
-        ("h", (0.5, 1.25, 0), (1800, 4500, 0)),
-        ("s", (60, 150, 1), (60, 150, 1)),
-    ],
-)
+UNITS = {
+    "min": ((1, 2.5, 0.01), (60, 150, 1)),
+    "ms": ((60_000, 150_400, 700), (60, 150, 1)),
+    "h": ((0.5, 1.25, 0), (1800, 4500, 0)),
+    "s": ((60, 150, 1), (60, 150, 1)),
+}
+
+
 @FORMATS
-async def test_units(
-    shop: Tenant,
-    *,
-    media: str,
-    write: Callable[[Rows], bytes],
-    unit: str,
-    durations: tuple[float, ...],
-    seconds: tuple[int, ...],
-) -> None:
+async def test_units(shop: Tenant, media: str, write: Callable[[Rows], bytes]) -> None:
     """Check that durations are converted to seconds and rounded, and that seconds need no unit."""
-    rows = [{"user": "u", "site": "b1", "start": f"2024-05-02T1{n}:00:00Z"} for n in range(3)]
-    sent = [{**row, "duration_s": duration} for row, duration in zip(rows, durations, strict=True)]
-    answer = await ingest(shop, "stays", write(sent), media, unit__duration_s=unit)
-    assert answer.json()["accepted"] == 3, answer.text
-    same = [{**row, "duration_s": duration} for row, duration in zip(rows, seconds, strict=True)]
-    assert (await ingest(shop, "stays", write(same), media)).json()["duplicate"] == 3
+
+    def build_stays(unit: str, durations: tuple[float, ...]) -> Rows:
+        return [
+            {"user": f"user of {unit}", "site": "b1", "start": f"2024-05-02T1{n}:00:00Z", "duration_s": duration}
+            for n, duration in enumerate(durations)
+        ]
+
+    same: Rows = []
+    for unit, (durations, seconds) in UNITS.items():
+        answer = await ingest(shop, "stays", write(build_stays(unit, durations)), media, unit__duration_s=unit)
+        assert answer.json()["accepted"] == 3, answer.text
+        same += build_stays(unit, seconds)
+    assert (await ingest(shop, "stays", write(same), media)).json()["duplicate"] == len(same)
 
 
 @pytest.mark.parametrize(
@@ -196,37 +194,36 @@ def build_visits(*times: str, **fields: str) -> Rows:
     return [{"user": "u", "site": "b1", "at": time, **fields} for time in times]
 
 
-@pytest.mark.parametrize(
-    ("timezone", "local", "instants"),
-    [
-        (
-            "Europe/Berlin",
-            ("2024-01-05 10:00:00", "2024-07-05T10:00"),
-            ("2024-01-05T09:00:00Z", "2024-07-05T08:00:00Z"),
-        ),
-        ("America/New_York", ("20240105T100000", "2024/07/05 10:00"), ("2024-01-05T15:00:00Z", "2024-07-05T14:00:00Z")),
-        ("site", ("2024-01-05 10:00:00.250", "2024-07-05 10:00"), ("2024-01-05T09:00:00.250Z", "2024-07-05T08:00:00Z")),
-        (
-            "Asia/Kolkata",
-            ("2024-07-05 05:29:60", "2024-07-05T10:00:00+02:00"),
-            ("2024-07-04T23:59:59.999Z", "2024-07-05T08:00:00Z"),
-        ),
-    ],
-)
+LOCAL_TIMES = {
+    "Europe/Berlin": (
+        ("2024-01-05 10:00:00", "2024-07-05T10:00"),
+        ("2024-01-05T09:00:00Z", "2024-07-05T08:00:00Z"),
+    ),
+    "America/New_York": (
+        ("20240105T100000", "2024/07/05 10:00"),
+        ("2024-01-05T15:00:00Z", "2024-07-05T14:00:00Z"),
+    ),
+    "site": (
+        ("2024-01-05 10:00:00.250", "2024-07-05 10:00"),
+        ("2024-01-05T09:00:00.250Z", "2024-07-05T08:00:00Z"),
+    ),
+    "Asia/Kolkata": (
+        ("2024-07-05 05:29:60", "2024-07-05T10:00:00+02:00"),
+        ("2024-07-04T23:59:59.999Z", "2024-07-05T08:00:00Z"),
+    ),
+}
+
+
 @FORMATS
-async def test_local_times(
-    shop: Tenant,
-    *,
-    media: str,
-    write: Callable[[Rows], bytes],
-    timezone: str,
-    local: tuple[str, str],
-    instants: tuple[str, str],
-) -> None:
+async def test_local_times(shop: Tenant, media: str, write: Callable[[Rows], bytes]) -> None:
     """Check instants without an offset, and that an offset counts more than the option."""
-    answer = await ingest(shop, "visits", write(build_visits(*local)), media, timezone=timezone)
-    assert answer.json()["accepted"] == 2, answer.text
-    assert (await ingest(shop, "visits", write(build_visits(*instants)), media)).json()["duplicate"] == 2
+    same: Rows = []
+    for timezone, (local, instants) in LOCAL_TIMES.items():
+        visits = build_visits(*local, user=f"user in {timezone}")
+        answer = await ingest(shop, "visits", write(visits), media, timezone=timezone)
+        assert answer.json()["accepted"] == 2, answer.text
+        same += build_visits(*instants, user=f"user in {timezone}")
+    assert (await ingest(shop, "visits", write(same), media)).json()["duplicate"] == len(same)
 
 
 async def test_time_zone_of_each_site(shop: Tenant) -> None:
@@ -245,31 +242,33 @@ async def test_time_zone_of_each_site(shop: Tenant) -> None:
     hours = ("14", "14", "14", "08", "08", "08")
     same = [{**row, "at": f"2024-07-05T{hour}:00:00Z"} for row, hour in zip(rows, hours, strict=False)]
     assert (await ingest(shop, "visits", to_csv(same), CSV)).json()["duplicate"] == 6
-    for kind, event, hour in (
-        ("stays", {"user": "u", "poi": "louvre", "start": "2024-07-05 10:00:00", "duration_s": 60}, "08"),
-        ("stays", {"user": "u", "site": "ny", "start": "2024-07-05 10:00:00", "duration_s": 60}, "14"),
-        ("detections", {"device": "d", "equipment": "door", "at": "2024-07-05 10:00:00"}, "14"),
+    at_poi, at_site = ({"user": "u", "duration_s": 60, **place} for place in ({"poi": "louvre"}, {"site": "ny"}))
+    for kind, field, events in (
+        ("stays", "start", {"08": at_poi, "14": at_site}),
+        ("detections", "at", {"14": {"device": "d", "equipment": "door"}}),
     ):
-        field = "start" if kind == "stays" else "at"
-        assert (await ingest(shop, kind, to_ndjson([event]), timezone="site")).json()["accepted"] == 1
-        instant = {**event, field: f"2024-07-05T{hour}:00:00Z"}
-        assert (await ingest(shop, kind, to_ndjson([instant]))).json()["duplicate"] == 1
+        local = [event | {field: "2024-07-05 10:00:00"} for event in events.values()]
+        assert (await ingest(shop, kind, to_ndjson(local), timezone="site")).json()["accepted"] == len(events)
+        instants = [event | {field: f"2024-07-05T{hour}:00:00Z"} for hour, event in events.items()]
+        assert (await ingest(shop, kind, to_ndjson(instants))).json()["duplicate"] == len(events)
 
 
-@pytest.mark.parametrize(
-    ("time", "part"),
-    [("2024-03-31 02:30:00", "skip"), ("2024-10-27 02:30:00", "twice"), ("2024-02-30 10:00:00", "does not exist")],
-)
 @pytest.mark.parametrize("timezone", ["Europe/Berlin", "site"])
 @FORMATS
 async def test_local_times_that_are_not_one_instant_are_rejected(
-    shop: Tenant, *, media: str, write: Callable[[Rows], bytes], time: str, part: str, timezone: str
+    shop: Tenant, media: str, write: Callable[[Rows], bytes], timezone: str
 ) -> None:
-    rows = build_visits("2024-05-05 10:00:00", time, "2024-05-06 10:00:00")
+    parts = {
+        "2024-03-31 02:30:00": "skip",
+        "2024-10-27 02:30:00": "twice",
+        "2024-02-30 10:00:00": "does not exist",
+    }
+    rows = build_visits("2024-05-05 10:00:00", *parts, "2024-05-06 10:00:00")
     batch = (await ingest(shop, "visits", write(rows), media, timezone=timezone)).json()
-    assert (batch["accepted"], batch["rejected"]) == (2, 1)
-    assert part in batch["reasons"][0]["reason"]
-    assert "02:30" not in batch["reasons"][0]["reason"]
+    assert (batch["accepted"], batch["rejected"]) == (2, 3)
+    for rejected, part in zip(batch["reasons"], parts.values(), strict=True):
+        assert part in rejected["reason"]
+        assert "02:30" not in rejected["reason"]
 
 
 @pytest.mark.slow
