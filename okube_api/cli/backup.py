@@ -18,7 +18,7 @@ from okube_api.backup.archive import BadBackup
 from okube_api.backup.dump import FIGURES, BackupSource, write_backup
 from okube_api.backup.figures import FigureComparison, compare_figures, compute_figures
 from okube_api.backup.restore import StoreNotEmpty, check_backup_secret, check_empty, open_backup, restore_archive
-from okube_api.cli.runtime import build_store, echo, fail, run_command
+from okube_api.cli.runtime import build_store, echo, fail, require_token, run_command
 from okube_api.clock import utc_now
 from okube_api.ingest.batches import Batches
 from okube_api.settings import Settings
@@ -50,14 +50,13 @@ class _BackupProgress:
 
 def backup(target: Path, url: str | None, token: str | None) -> None:
     """Write a backup to a file that does not exist."""
-    if url is not None and not token:
-        fail("--url needs a token: pass --token, or set OKUBE_TOKEN.")
+    checked_token = "" if url is None else require_token(token)
     if target.exists():
         fail(f"{target} exists. Choose another file name.")
     if not target.absolute().parent.is_dir():
         fail(f"The folder {target.absolute().parent} does not exist.")
     try:
-        run_command(_backup(target, url, token or ""))
+        run_command(_backup(target, url, checked_token))
     except BadBackup as error:
         fail(str(error))
 

@@ -164,5 +164,14 @@ def build_remote(url: str | None, token: str | None) -> RemoteServer | None:
 
 
 def require_token(token: str | None) -> str:
-    """Return the token for a running server; end the process when there is none."""
-    return token or fail("--url needs a token: pass --token, or set OKUBE_TOKEN.")
+    """Return the token for a running server; end the process when there is none, or one that cannot be sent.
+
+    Spaces and line ends around it are left out: a file that was written on Windows ends with them.  Errors of the HTTP
+    library would have the token in their text.
+    """
+    text = (token or "").strip()
+    if not text:
+        fail("--url needs a token: pass --token, or set OKUBE_TOKEN.")
+    if not (text.isascii() and text.isprintable()):
+        fail("The token of --token or OKUBE_TOKEN has a character that tokens cannot have. Copy the token again.")
+    return text

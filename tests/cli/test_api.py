@@ -7,12 +7,12 @@ import pytest
 import structlog
 from okube_api.cli.api import open_api
 from okube_api.cli.requests import ApiRefusal, RemoteError
-from okube_api.cli.runtime import open_services
+from okube_api.cli.runtime import open_services, require_token
 from okube_api.settings import Settings
 from okube_api.store.conditions import EVERYTHING
 from pymongo import AsyncMongoClient
 
-from tests.processes import find_free_port
+from tests.processes import find_free_port, run_cli
 
 pytestmark = [pytest.mark.usefixtures("work_folder"), pytest.mark.anyio]
 
@@ -83,3 +83,16 @@ async def test_a_server_that_does_not_answer_is_named(url: str) -> None:
         async with open_api(url, "token") as requests:
             await requests.send("GET", "/applications")
     assert str(raised.value).startswith(f"{url} does not answer (")
+
+
+@pytest.mark.parametrize("token", ["okt_secret\r\n", " okt_secret"])
+def test_the_ends_of_lines_of_a_file_are_no_part_of_the_token(token: str) -> None:
+    assert require_token(token) == "okt_secret"
+
+
+@pytest.mark.parametrize("token", ["okt_secret\rX", "okt_secrét", "okt_secret\0"])
+@pytest.mark.parametrize("arguments", [("application", "list"), ("backup", "file")])
+def test_a_token_that_cannot_be_sent_is_not_printed(token: str, arguments: tuple[str, ...]) -> None:
+    result = run_cli(*arguments, "--url", f"http://127.0.0.1:{find_free_port()}", "--token", token)
+    assert (result.exit_code, "Copy the token again." in result.stderr) == (1, True), result.output
+    assert "okt_" not in result.output
