@@ -126,6 +126,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Its spans and logs would have values of requests, and exporters could be set by variables that we do not name.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.metrics, app.state.store_figures = Metrics(), StoreFigures()
     app.state.body_limiter = CapacityLimiter(1)
