@@ -82,14 +82,14 @@ async def _ingest(
         detect_format(path)  # a file name with an unknown format fails before any file is ingested
     if server is not None:
         for path in files:
-            with progress_bar(path, "facts") as show_size:
+            with progress_bar(path, "computing facts") as show_size:
                 batch = await server.upload_file(name, kind, path, options, atomic=atomic, on_progress=show_size)
             show_batch(path, batch)
         return
     async with open_services(Settings()) as services:
         application = Application.from_document(await services.applications.get_by_name(name))
         for path in files:
-            with progress_bar(path, "facts") as show_size:
+            with progress_bar(path, "computing facts") as show_size:
                 on_progress = partial(_show_progress, show_size)
                 batch = await services.ingest.ingest_file(
                     application, kind, path, options=options, atomic=atomic, on_progress=on_progress

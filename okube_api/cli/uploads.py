@@ -27,10 +27,13 @@ def progress_bar(path: Path, last_step: str) -> Iterator[Callable[[int], None]]:
     """Show a progress bar over the bytes of a file; yield a function that takes the number of bytes read so far.
 
     last_step: what is done once all bytes are read.
+    The bar disappears at the end.  There is none where nobody watches it, such as in the mail of a cron job.
     """
     size = path.stat().st_size
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task(path.name, total=size)
 
         def show_size(read: int) -> None:
