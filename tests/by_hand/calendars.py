@@ -40,6 +40,7 @@ def find_day(year: int, month: int, day: int) -> date:
     return date(year, month, min(day, calendar.monthrange(year, month)[1]))
 
 
+@cache
 def find_month(rule: CalendarMonths | RetailMonths, day: date) -> FiscalMonth:
     """Return the fiscal month of a day."""
     return find_calendar_month(rule, day) if isinstance(rule, CalendarMonths) else find_retail_month(rule, day)
@@ -70,6 +71,7 @@ def find_retail_week(rule: RetailMonths, day: date) -> int:
     return (day - find_retail_year(rule, day)[1]).days // 7 + 1
 
 
+@cache
 def find_retail_year(rule: RetailMonths, day: date) -> tuple[int, date]:
     """Return the name and the first day of the retail year of a day."""
     starts = [find_last_day(rule, year) + DAY for year in range(day.year - 2, day.year + 2)]
@@ -96,6 +98,7 @@ def find_last_day(rule: RetailMonths, year: int) -> date:
     return min((day for day in around if day.isoweekday() == rule.weekday), key=lambda day: abs(day - target))
 
 
+@cache
 def find_week_start(day: date, weekday: int) -> date:
     """Return the first day of the week of a day, for weeks that start on an ISO weekday."""
     while day.isoweekday() != weekday:

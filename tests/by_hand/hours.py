@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ Compute = Callable[[Truth, str, Question], Any]
 HourOf = Callable[[Any], str]
 
 
+@cache
 def find_midnight(day: date, timezone: str) -> datetime:
     """Return the instant (UTC) at which a local day begins."""
     return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)
