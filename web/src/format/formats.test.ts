@@ -59,3 +59,14 @@ it("names weekdays from Monday, and days of the calendar", () => {
   expect(english.range("2024-12-31", "2025-01-01")).toMatch(/^31 Dec 2024\s–\s1 Jan 2025$/);
   expect(english.range("2026-11-01", "2026-11-01")).toBe("1 Nov 2026");
 });
+
+it("writes the first of a month as people do in French", () => {
+  expect(french.day("2026-03-01")).toBe("1er mars 2026");
+  expect(french.day("2026-03-11")).toBe("11 mars 2026");
+  expect(french.shortDay("2026-11-01")).toBe("1er nov.");
+  expect(french.weekdayDay("2026-11-01")).toBe("dim. 1er nov. 2026");
+  expect(plain(french.range("2026-11-01", "2026-11-30"))).toMatch(/^1er\s?–\s?30 nov\. 2026$/);
+  expect(plain(french.range("2026-10-31", "2026-12-01"))).toMatch(/^31 oct\.\s–\s1er déc\. 2026$/);
+  expect(french.instant("2026-11-01T10:05:00Z", "UTC")).toMatch(/^1er nov\. 2026\D+10:05$/);
+  expect(english.day("2026-03-01")).toBe("1 March 2026");
+});

@@ -38,6 +38,11 @@ export interface Formats {
 
 const NOTHING = "–";
 
+/** Return a French date with the first day of a month as it is written: "1er mars", which `Intl` does not know. */
+function writeFirstDay(date: string): string {
+  return date.replace(/(?<!\d)1(?=\s?[\p{L}–])/gu, "1er");
+}
+
 function duration(seconds: number): string {
   const rounded = Math.round(seconds);
   if (Math.abs(rounded) < 60) return `${rounded}\u00a0s`;
@@ -96,6 +101,7 @@ export function makeFormats(locale: string): Formats {
   ];
   const daysCount = new Intl.NumberFormat(locale, { style: "unit", unit: "day", maximumFractionDigits: 2 });
   const clockHour = dates({ hour: "numeric", minute: "2-digit" });
+  const write = locale.startsWith("fr") ? writeFirstDay : (date: string) => date;
   const list = new Intl.ListFormat(locale, { type: "conjunction" });
 
   function moneyFormats(currency: string): [Intl.NumberFormat, Intl.NumberFormat] {
@@ -150,10 +156,10 @@ export function makeFormats(locale: string): Formats {
       return kind === "relative" ? signedPercent.format(value) : signedPoints.format(value * 100);
     },
     share: (value) => shortPercent.format(value),
-    day: (day) => longDay.format(Date.parse(day)),
-    shortDay: (day) => shortDay.format(Date.parse(day)),
-    range: (from, to) => mediumDay.formatRange(Date.parse(from), Date.parse(to)),
-    weekdayDay: (day) => weekdayDay.format(Date.parse(day)),
+    day: (day) => write(longDay.format(Date.parse(day))),
+    shortDay: (day) => write(shortDay.format(Date.parse(day))),
+    range: (from, to) => write(mediumDay.formatRange(Date.parse(from), Date.parse(to))),
+    weekdayDay: (day) => write(weekdayDay.format(Date.parse(day))),
     month: (day) => month.format(Date.parse(day)),
     weekday: (weekday, width = "long") =>
       (width === "long" ? longWeekday : shortWeekday).format(Date.UTC(2024, 0, weekday)), // 1 January 2024 is a Monday
@@ -161,11 +167,13 @@ export function makeFormats(locale: string): Formats {
       (width === "long" ? longMonth : shortMonth).format(Date.UTC(2024, index - 1, 1)),
     hour: (hour) => clockHour.format(Date.UTC(2024, 0, 1, hour)),
     instant: (instant, timezone) =>
-      new Intl.DateTimeFormat(locale, {
-        dateStyle: "medium",
-        timeStyle: "short",
-        ...(timezone ? { timeZone: timezone } : {}),
-      }).format(Date.parse(instant)),
+      write(
+        new Intl.DateTimeFormat(locale, {
+          dateStyle: "medium",
+          timeStyle: "short",
+          ...(timezone ? { timeZone: timezone } : {}),
+        }).format(Date.parse(instant)),
+      ),
     count: (value) => number.format(value),
     fraction: (value) => parts.format(value),
     bytes: (value) => {
