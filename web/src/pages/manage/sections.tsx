@@ -118,8 +118,10 @@ function dayColumn(name: "expiresAt" | "createdAt"): ListColumn {
 
 const periodColumn: ListColumn = {
   title: ({ columns }) => columns.period,
-  cell: ({ from, to }, { formats }) =>
-    from || to ? `${from ? formats.day(String(from)) : "…"} – ${to ? formats.day(String(to)) : "…"}` : "",
+  cell: ({ from, to }, { formats }) => {
+    if (from && to) return formats.range(String(from), String(to));
+    return from || to ? `${from ? formats.day(String(from)) : "…"} – ${to ? formats.day(String(to)) : "…"}` : "";
+  },
   sortBy: ({ from, to }) => ((from ?? to) as string | null | undefined) ?? null,
 };
 
