@@ -200,7 +200,7 @@ export const frenchCatalogue: CatalogueTexts = {
     },
     "conversion/offlineRoi": {
       meaning:
-        "Ce que chaque euro dépensé a rapporté en magasin, en plus de lui-même : 0,5 veut dire 50 centimes, −1 que tout est perdu.",
+        "Ce que chaque euro dépensé a rapporté en magasin, en plus de lui-même : 50 % veut dire 50 centimes, −100 % que tout est perdu.",
       description: "Chiffre d'affaires en magasin moins coût, sur coût.",
     },
     "conversion/offlineRevenues": {
@@ -217,7 +217,7 @@ export const frenchCatalogue: CatalogueTexts = {
     },
     "conversion/onlineRoi": {
       meaning:
-        "Ce que chaque euro dépensé a rapporté en ligne, en plus de lui-même : 0,5 veut dire 50 centimes, −1 que tout est perdu.",
+        "Ce que chaque euro dépensé a rapporté en ligne, en plus de lui-même : 50 % veut dire 50 centimes, −100 % que tout est perdu.",
       description: "Chiffre d'affaires en ligne moins coût, sur coût.",
     },
     "conversion/onlineRevenues": {
@@ -234,7 +234,7 @@ export const frenchCatalogue: CatalogueTexts = {
     },
     "conversion/roi": {
       meaning:
-        "Ce que chaque euro dépensé a rapporté, en plus de lui-même : 0,5 veut dire 50 centimes, −1 que tout est perdu.",
+        "Ce que chaque euro dépensé a rapporté, en plus de lui-même : 50 % veut dire 50 centimes, −100 % que tout est perdu.",
       description: "Chiffre d'affaires moins coût, sur coût.",
     },
     "conversion/revenues": {

@@ -23,7 +23,8 @@ export function Change({
   const { texts, formats } = useLanguage();
   if (value === null || value === undefined) return <span class="muted">–</span>;
   const size = formats.change(Math.abs(value), kind).replace(/^[+−-]/u, "");
-  const amount = kind === "relative" ? size : texts.plots.points(size);
+  const points = Math.round(Math.abs(value) * 10_000) / 100; // as many digits as the format has
+  const amount = kind === "relative" ? size : texts.plots.points(size, points);
   const words =
     value > 0 ? texts.plots.more(amount, than) : value < 0 ? texts.plots.less(amount, than) : texts.plots.same(than);
   const Icon = value > 0 ? ArrowUp : value < 0 ? ArrowDown : ArrowRight;
@@ -40,8 +41,7 @@ export function Change({
     <span class={`change ${colour}`} title={words}>
       <Icon size={14} aria-hidden="true" />
       <span aria-hidden="true">
-        {formats.change(value, kind)}
-        {kind === "difference" ? ` ${texts.plots.points("").trim()}` : ""}
+        {kind === "relative" ? formats.change(value, kind) : texts.plots.points(formats.change(value, kind), points)}
       </span>
       <span class="visually-hidden">{words}</span>
     </span>

@@ -1,4 +1,4 @@
-import { useLanguage } from "~/i18n/language";
+import { useLanguage, useTexts } from "~/i18n/language";
 
 import type { Batch } from "./upload";
 
@@ -23,10 +23,10 @@ export function BatchState({ batch }: { batch: Batch }) {
 
 /** What should be known about the events of a batch that were taken. */
 export function Remarks({ batch }: { batch: Batch }) {
-  const { texts, formats } = useLanguage();
+  const texts = useTexts();
   const remarks = Object.entries(texts.data.remarks).flatMap(([name, write]) => {
     const count = batch[name as "future"];
-    return count ? [write(formats.count(count))] : [];
+    return count ? [write(count)] : [];
   });
   if (!remarks.length) return null;
   return (
@@ -42,17 +42,10 @@ export function Remarks({ batch }: { batch: Batch }) {
 
 /** First and last day of the events of a batch. */
 export function BatchDays({ batch }: { batch: Batch }) {
-  const { texts, formats } = useLanguage();
+  const { formats } = useLanguage();
   const { firstDay, lastDay } = batch;
   if (!firstDay || !lastDay) return <span class="muted">–</span>;
   return (
-    <span class="batch-when">
-      {firstDay === lastDay
-        ? formats.day(firstDay)
-        : texts.data.dayRange(
-            firstDay.slice(0, 4) === lastDay.slice(0, 4) ? formats.shortDay(firstDay) : formats.day(firstDay),
-            formats.day(lastDay),
-          )}
-    </span>
+    <span class="batch-when">{firstDay === lastDay ? formats.day(firstDay) : formats.range(firstDay, lastDay)}</span>
   );
 }

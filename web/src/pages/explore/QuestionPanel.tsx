@@ -211,6 +211,11 @@ function GroupFields({ state, kpis, sites, campaigns, change }: Props) {
   );
 
   function options(chosen: string | undefined, first: string | undefined) {
+    const reasons = {
+      kpi: explore.groupRefused,
+      same: explore.groupSame,
+      pair: explore.groupPair(first ? groupingName(first, texts) : ""),
+    };
     const listed = chosen === undefined || names.includes(chosen) ? names : [...names, chosen];
     return [
       { value: "", label: explore.noGroup },
@@ -218,9 +223,7 @@ function GroupFields({ state, kpis, sites, campaigns, change }: Props) {
         const refusal = refuseGrouping(kpi, parseGrouping(value).of, first && parseGrouping(first).of);
         const label = groupingName(value, texts);
         if (!refusal) return { value, label };
-        const reason =
-          refusal.kind === "pair" ? refusal.reason : refusal.kind === "same" ? explore.groupSame : explore.groupRefused;
-        return { value, label: `${label} (${reason})`, title: reason, disabled: true };
+        return { value, label: `${label} (${reasons[refusal]})`, disabled: true };
       }),
     ];
   }

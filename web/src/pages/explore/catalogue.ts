@@ -13,20 +13,20 @@ function catalogueName(grouping: string): string {
   return grouping;
 }
 
-/** Why a grouping cannot be chosen: the KPI has none such, it is chosen already, or the server's reason. */
-export type Refusal = { kind: "kpi" } | { kind: "same" } | { kind: "pair"; reason: string };
+/** Why a grouping cannot be chosen: the KPI has none such, it is chosen already, or the two are not known together. */
+export type Refusal = "kpi" | "same" | "pair";
 
 /** Return why a KPI cannot be grouped so, beside another grouping; `null` when it can. */
 export function refuseGrouping(kpi: Kpi, grouping: string, first?: string): Refusal | null {
   const name = catalogueName(grouping);
-  if (!Object.hasOwn(kpi.by, name)) return { kind: "kpi" };
+  if (!Object.hasOwn(kpi.by, name)) return "kpi";
   if (first === undefined) return null;
-  if (first === grouping) return { kind: "same" };
+  if (first === grouping) return "same";
   const other = catalogueName(first);
-  const pair = kpi.impossiblePairs.find(
+  const isImpossible = kpi.impossiblePairs.some(
     ({ by: [left, right] }) => (left === name && right === other) || (left === other && right === name),
   );
-  return pair && !(name === other && name.includes("<name>")) ? { kind: "pair", reason: pair.reason } : null;
+  return isImpossible && !(name === other && name.includes("<name>")) ? "pair" : null;
 }
 
 /** Tell whether a KPI can be grouped so, beside another grouping. */
