@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from okube_api.cli.api import open_api
 from okube_api.cli.listing import print_columns, print_json, read_list
-from okube_api.cli.runtime import ask_person, console, echo, run_command
+from okube_api.cli.runtime import ask_person, echo, run_command, show_status
 from okube_api.store.values import Json
 
 
@@ -59,7 +59,7 @@ def delete_application(name: str, *, is_confirmed: bool, url: str | None, token:
             key = response.json()["key"]
             if not is_confirmed:
                 _confirm(response.json())
-            with console.status(f"Deleting {key}..."):
+            with show_status(f"Deleting {key}..."):
                 await requests.send(
                     "DELETE", path, params={"confirm": key}, headers={"If-Match": response.headers["ETag"]}
                 )

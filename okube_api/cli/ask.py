@@ -27,7 +27,7 @@ from okube_api.cli.question_options import (
     parse_scopes,
 )
 from okube_api.cli.requests import ApiRefusal, ApiRequests, RemoteError
-from okube_api.cli.runtime import console, echo, run_command
+from okube_api.cli.runtime import echo, run_command, show_status
 from okube_api.cli.suggestions import suggest_name
 from okube_api.client.analytics_answer import read_answer
 from okube_api.client.question import AnalyticsQuestion, build_question
@@ -105,7 +105,7 @@ async def _ask(
             if options.as_curl:
                 sys.stdout.write(format_curl(question, url or _DEFAULT_URL))
                 return
-            with console.status("Asking..."):
+            with show_status("Asking..."):
                 response = await requests.send(
                     "POST",
                     question.path,

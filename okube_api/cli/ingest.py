@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from okube_api.cli.remote import RemoteServer
-from okube_api.cli.runtime import build_remote, console, echo, fail, open_services, run_command
+from okube_api.cli.runtime import build_remote, echo, fail, open_services, run_command, show_status
 from okube_api.cli.uploads import progress_bar
 from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
@@ -120,7 +120,7 @@ def rebuild(application: str, url: str | None, token: str | None) -> None:
 
 
 async def _rebuild(name: str, server: RemoteServer | None) -> None:
-    with console.status(f"Rebuilding the facts of {name}..."):
+    with show_status(f"Rebuilding the facts of {name}..."):
         if server is not None:
             await server.rebuild(name)
         else:

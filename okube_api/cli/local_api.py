@@ -16,7 +16,7 @@ from okube_api.auth.repository import Role, User
 from okube_api.auth.sessions import Identity, LoginSessions
 from okube_api.auth.tokens import Token
 from okube_api.cli.requests import ApiRequests
-from okube_api.cli.runtime import console, open_services
+from okube_api.cli.runtime import open_services, show_status
 from okube_api.kit.ids import new_id
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED_SCHEME
@@ -82,10 +82,10 @@ async def open_local_api(*, creates_store: bool) -> AsyncIterator[ApiRequests]:
                 async with httpx.AsyncClient(transport=transport, base_url=_BASE_URL) as client:
                     yield ApiRequests(client, _BASE_URL)
                 if services.invalidation.is_rebuilding:
-                    with console.status("Rebuilding facts..."):
+                    with show_status("Rebuilding facts..."):
                         await services.invalidation.drain()
                 if services.deletion.is_removing:
-                    with console.status("Removing data..."):
+                    with show_status("Removing data..."):
                         await services.deletion.drain()
         finally:
             await services.deletion.close()

@@ -6,18 +6,20 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.text import Text
 
 from okube_api.auth.secret import BadSecret, load_secret_key
 from okube_api.auth.secret_fingerprint import claim_store
 from okube_api.cli.remote import RemoteServer
 from okube_api.cli.requests import RemoteError
+from okube_api.cli.text_tables import make_printable
 from okube_api.clock import utc_now
 from okube_api.errors import Refusal, format_suggestion
 from okube_api.http.listener import new_event_loop
@@ -40,14 +42,23 @@ console = Console(stderr=True, highlight=False)
 
 
 def echo(message: str) -> None:
-    """Print a message to the standard error output, which progress bars use, too."""
-    console.print(message, markup=False, soft_wrap=True)
+    """Print a message to the standard error output, which progress bars use, too.
+
+    Control characters are replaced: a message may repeat names of files, sites and a server.
+    """
+    lines = (make_printable(line) for line in message.split("\n"))
+    console.print("\n".join(lines), markup=False, emoji=False, soft_wrap=True)
 
 
 def fail(message: str) -> NoReturn:
     """Print an error and exit with status 1."""
-    console.print(f"okube-api: {message}", markup=False, soft_wrap=True)
+    echo(f"okube-api: {message}")
     raise typer.Exit(1)
+
+
+def show_status(text: str) -> AbstractContextManager[object]:
+    """Show a text on the terminal while the block runs."""
+    return console.status(Text(make_printable(text)))
 
 
 def run_command(work: Coroutine[Any, Any, None], *, warns_of_variables: bool = True) -> None:
@@ -73,7 +84,7 @@ def report_errors(*, warns_of_variables: bool = True) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        console.print("okube-api: interrupted.")
+        echo("okube-api: interrupted.")
         raise typer.Exit(130) from None
     except ValidationError as error:  # of the settings
         fail("; ".join(f"OKUBE_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()))
@@ -133,7 +144,7 @@ def warn_of_unknown_variables(environment: Mapping[str, str]) -> None:
             continue
         _warned.add(name)
         suggestion = format_suggestion(name, variables) or " docs/settings.md lists the variables."
-        console.print(f"okube-api: warning: {name} is unknown and ignored.{suggestion}", markup=False, soft_wrap=True)
+        echo(f"okube-api: warning: {name} is unknown and ignored.{suggestion}")
 
 
 @asynccontextmanager

@@ -16,6 +16,8 @@ _FILE_WIDTH = 200
 _SHORTEST = 12
 """The width to which columns are cut where a table is too wide."""
 _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that change the direction of the text after them, also that of other cells."""
 
 
 @dataclass(slots=True)
@@ -36,6 +38,16 @@ class PrintedColumn:
         return max(map(cell_len, (self.header, *self.cells)))
 
 
+def make_printable(text: str) -> str:
+    """Return a text without control characters and line ends, which could change what a terminal shows."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}"
+        if character in _REORDERING or unicodedata.category(character) in _CONTROLS
+        else character
+        for character in text
+    )
+
+
 def build_label(header: str, cells: list[str]) -> PrintedColumn:
     """Return a column of texts that say what each line is about."""
     return PrintedColumn(header, cells, "left", is_cuttable=True)
@@ -43,7 +55,7 @@ def build_label(header: str, cells: list[str]) -> PrintedColumn:
 
 def print_text(console: Console, text: str, style: str = "") -> None:
     """Print a line of text, without the control characters in it."""
-    console.print(Text(_make_printable(text), style), soft_wrap=True)
+    console.print(Text(make_printable(text), style), soft_wrap=True)
 
 
 def get_table_width(console: Console) -> int:
@@ -92,7 +104,7 @@ def _join(cells: Sequence[str], columns: Sequence[PrintedColumn]) -> str:
 
 
 def _clean(column: PrintedColumn) -> PrintedColumn:
-    return replace(column, header=_make_printable(column.header), cells=[*map(_make_printable, column.cells)])
+    return replace(column, header=make_printable(column.header), cells=[*map(make_printable, column.cells)])
 
 
 def _split(
@@ -143,10 +155,3 @@ def _cut_text(text: str, width: int) -> str:
     cut = Text(text)
     cut.truncate(width, overflow="ellipsis")
     return cut.plain
-
-
-def _make_printable(text: str) -> str:
-    """Return a text without control characters and line ends, which could change what a terminal shows."""
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in _CONTROLS else character for character in text
-    )

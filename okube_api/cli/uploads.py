@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 
 from okube_api.cli.runtime import console, fail
+from okube_api.cli.text_tables import make_printable
 
 
 def parse_pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]:
@@ -29,15 +30,15 @@ def progress_bar(path: Path, last_step: str) -> Iterator[Callable[[int], None]]:
     last_step: what is done once all bytes are read.
     The bar disappears at the end.  There is none where nobody watches it, such as in the mail of a cron job.
     """
-    size = path.stat().st_size
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    name, size = make_printable(path.name), path.stat().st_size
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(
         *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
     ) as progress:
-        task = progress.add_task(path.name, total=size)
+        task = progress.add_task(name, total=size)
 
         def show_size(read: int) -> None:
-            description = f"{path.name}: {last_step}" if read >= size else path.name
+            description = f"{name}: {last_step}" if read >= size else name
             progress.update(task, completed=read, description=description)
 
         yield show_size

@@ -71,6 +71,8 @@ def test_an_application_is_created_with_its_options_in_a_new_store() -> None:
         (("user", "disable", LOGIN["login"]), "the last platform administrator"),
         (("user", "list", "--url", "http://127.0.0.1:9"), "--url needs a token"),
         (("application", "delete", "beta", "--yes"), "No application 'beta'."),
+        (("rebuild", "[/beta]"), "No application '[/beta]'."),
+        (("rebuild", "a\x1b]0;title\a"), "No application 'a\ufffd]0;title\ufffd'."),
         (("application", "delete", "acme"), "Pass --yes to delete the application."),
     ],
 )

@@ -60,10 +60,11 @@ def test_a_file_has_wide_tables(monkeypatch: pytest.MonkeyPatch, columns: str | 
 def test_control_characters_are_not_printed() -> None:
     file = StringIO()
     console = Console(file=file, force_terminal=True, color_system=None)
-    print_text(console, "Lyon\x1b[31m [red]Nord[/red]\n")
+    print_text(console, "Lyon\x1b[31m [red]Nord[/red]\n\N{RIGHT-TO-LEFT OVERRIDE}")
     print_tables(console, "", [build_label("name\a", ["a\x1b]0;b\n", "Œuvre\N{NO-BREAK SPACE}1"])], [])
     printed = file.getvalue()
     assert "\x1b" not in printed
     assert "\a" not in printed
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in printed
     assert "[red]Nord[/red]" in printed
     assert "Œuvre\N{NO-BREAK SPACE}1" in printed
