@@ -40,6 +40,8 @@ class PrintedColumn:
 
 def make_printable(text: str) -> str:
     """Return a text without control characters and line ends, which could change what a terminal shows."""
+    if text.isprintable():
+        return text
     return "".join(
         "\N{REPLACEMENT CHARACTER}"
         if character in _REORDERING or unicodedata.category(character) in _CONTROLS
@@ -82,20 +84,21 @@ def print_tables(
         print_text(console, "")
         if title:
             print_text(console, title, "bold")
-        rule = ("─" if console.encoding.startswith("utf") else "-") * _measure(columns)
-        print_text(console, _join([column.header for column in columns], columns), "bold")
+        widths = [column.width for column in columns]
+        rule = ("─" if console.encoding.startswith("utf") else "-") * _measure(widths)
+        print_text(console, _join([column.header for column in columns], columns, widths), "bold")
         print_text(console, rule, "dim")
         rows = list(zip(*(column.cells for column in columns), strict=True))
         for number, row in enumerate(rows, 1):
             is_sum = has_sum and number == len(rows)
             if is_sum:
                 print_text(console, rule, "dim")
-            print_text(console, _join(row, columns), "bold" if is_sum else "")
+            print_text(console, _join(row, columns, widths), "bold" if is_sum else "")
 
 
-def _join(cells: Sequence[str], columns: Sequence[PrintedColumn]) -> str:
-    """Return a line of a table."""
-    fills = (" " * (column.width - cell_len(cell)) for cell, column in zip(cells, columns, strict=True))
+def _join(cells: Sequence[str], columns: Sequence[PrintedColumn], widths: Sequence[int]) -> str:
+    """Return a line of a table.  widths: of the columns."""
+    fills = (" " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True))
     padded = (
         cell + fill if column.justify == "left" else fill + cell
         for cell, fill, column in zip(cells, fills, columns, strict=True)
@@ -112,29 +115,31 @@ def _split(
 ) -> Iterator[list[PrintedColumn]]:
     """Yield the columns of each table: as many blocks as fit after the labels, at least one."""
     columns = list(labels)
+    widths = _measure_cut(labels)
     for block in blocks:
-        if len(columns) > len(labels) and _measure_least([*columns, *block]) > width:
+        block_widths = _measure_cut(block)
+        if len(columns) > len(labels) and _measure([*widths, *block_widths]) > width:
             yield _cut(columns, width)
-            columns = list(labels)
+            columns, widths = list(labels), widths[: len(labels)]
         columns.extend(block)
+        widths.extend(block_widths)
     yield _cut(columns, width)
 
 
-def _measure(columns: Sequence[PrintedColumn]) -> int:
-    """Return the width of columns side by side."""
-    return sum(column.width for column in columns) + _GAP * (len(columns) - 1)
-
-
-def _measure_least(columns: Sequence[PrintedColumn]) -> int:
-    """Return the width of columns side by side when their texts are cut."""
-    widths = [min(column.width, _SHORTEST) if column.is_cuttable else column.width for column in columns]
+def _measure(widths: Sequence[int]) -> int:
+    """Return the width of columns of these widths side by side."""
     return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _measure_cut(columns: Sequence[PrintedColumn]) -> list[int]:
+    """Return the widths of columns when their texts are cut as far as they may be."""
+    return [min(column.width, _SHORTEST) if column.is_cuttable else column.width for column in columns]
 
 
 def _cut(columns: Sequence[PrintedColumn], width: int) -> list[PrintedColumn]:
     """Return the columns with their texts cut as far as needed: the longest ones first."""
     widths = [column.width for column in columns]
-    excess = _measure(columns) - width
+    excess = _measure(widths) - width
     while excess > 0:
         candidates = [
             position for position, column in enumerate(columns) if column.is_cuttable and widths[position] > _SHORTEST

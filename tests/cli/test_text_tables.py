@@ -1,8 +1,10 @@
 """Tables on a terminal: their width, what is cut, and what is printed as it is."""
 
+from collections import Counter
 from io import StringIO
 
 import pytest
+from okube_api.cli import text_tables
 from okube_api.cli.text_tables import PrintedColumn, build_label, print_tables, print_text
 from rich.console import Console
 
@@ -68,3 +70,17 @@ def test_control_characters_are_not_printed() -> None:
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in printed
     assert "[red]Nord[/red]" in printed
     assert "Œuvre\N{NO-BREAK SPACE}1" in printed
+
+
+def test_columns_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count how often cells are measured, which took minutes for the longest tables."""
+    counted = Counter[str]()
+
+    def count_cells(text: str) -> int:
+        counted[text] += 1
+        return len(text)
+
+    monkeypatch.setattr(text_tables, "cell_len", count_cells)
+    names = [f"Site {number}" for number in range(200)]
+    print_tables(Console(file=StringIO(), width=200), "", [build_label("name", names)], [])
+    assert counted.most_common(1)[0][1] < 10
