@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from okube_api.store.duckdb.connection import connect
 from okube_api.store.duckdb.patch_scripts import write_small_patch
-from okube_api.store.duckdb.rows import create_table
+from okube_api.store.duckdb.rows import create_tables
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.schema import Column, ColumnType, Table
 
@@ -35,7 +35,7 @@ def build_keys(*names: str | None) -> pa.Table:
 def test_a_script_replaces_rows_by_key() -> None:
     """Check values that need care: quotes, question marks, null keys, 128 bits, bytes."""
     cursor = connect(None, "64MB", 1)
-    create_table(cursor, TABLE)
+    create_tables(cursor, [TABLE])
     first = build_rows({"name": "it's; DELETE ?"}, {"name": None}, {"name": "kept"})
     second = build_rows(
         {"name": "it's; DELETE ?", "sum": Decimal(-(10**30)), "users": b"\x00'\xff", "active": True},

@@ -49,9 +49,10 @@ def measure_waste(cursor: Cursor) -> Waste:
     sql = "SELECT block_size, used_blocks, free_blocks FROM pragma_database_size()"
     block_bytes, used_blocks, free_blocks = cursor.execute(sql).fetchall()[0]
     deleted_blocks = 0.0
-    for name, rows in cursor.execute("SELECT table_name, estimated_size FROM duckdb_tables()").fetchall():
+    filled_tables = "SELECT table_name, estimated_size FROM duckdb_tables() WHERE estimated_size > 0"
+    for name, rows in cursor.execute(filled_tables).fetchall():
         live_rows = cursor.execute(f"SELECT count(*) FROM {quote(name)}").fetchall()[0][0]
-        if rows and live_rows < rows / 2:  # `estimated_size` counts deleted rows, too
+        if live_rows < rows / 2:  # `estimated_size` counts deleted rows, too
             counting = (
                 f"SELECT count(DISTINCT block_id) FROM pragma_storage_info({quote_text(name)}) WHERE block_id >= 0"
             )

@@ -1,6 +1,7 @@
 """Rows in DuckDB: creates tables, reads partitions and evaluates plans."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -33,19 +34,30 @@ BLOCK_ROWS = 250_000
 T = TypeVar("T")
 
 
-def create_table(cursor: Cursor, table: Table) -> None:
-    """Create the table unless it exists; add columns and widen integers as declared since then.
+def create_tables(cursor: Cursor, tables: Iterable[Table]) -> None:
+    """Create the tables that do not exist; add columns and widen integers as declared since then.
 
     A new column is null in the rows that there are.
     """
+    present: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    sql = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
+    for table_name, column_name, sql_type in cursor.execute(sql).fetchall():
+        present[table_name][column_name] = sql_type
+    for table in tables:
+        _create_table(cursor, table, present[table.name])
+
+
+def _create_table(cursor: Cursor, table: Table, present: Mapping[str, str]) -> None:
+    """Create a table, or add to its columns, of which `present` has the types."""
     sql_types = {
         name: TYPES[column_type] + (UNCOMPRESSED if column_type is ColumnType.BYTES else "")
         for name, column_type in get_stored_types(table).items()
     }
     definitions = {"application": "VARCHAR", **sql_types}
     text = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in definitions.items())
-    cursor.execute(f"CREATE TABLE IF NOT EXISTS {quote(table.name)} ({text})")
-    present = {row[0]: row[1] for row in cursor.execute(f"DESCRIBE {quote(table.name)}").fetchall()}
+    if not present:
+        cursor.execute(f"CREATE TABLE {quote(table.name)} ({text})")
+        return
     for name, sql_type in definitions.items():
         if present.get(name) == "BIGINT" and sql_type == "HUGEINT":
             cursor.execute(f"ALTER TABLE {quote(table.name)} ALTER COLUMN {quote(name)} TYPE HUGEINT")

@@ -23,7 +23,7 @@ from okube_api.store.duckdb.file_check import check_file
 from okube_api.store.duckdb.frozen_store import TransactionReads
 from okube_api.store.duckdb.recent_parts import RecentParts
 from okube_api.store.duckdb.result_cache import ResultCache, ResultRows
-from okube_api.store.duckdb.rows import DuckReader, create_table
+from okube_api.store.duckdb.rows import DuckReader, create_tables
 from okube_api.store.duckdb.snapshots import Snapshot, Snapshots
 from okube_api.store.duckdb.sql import Sql
 from okube_api.store.duckdb.upkeep import FileUpkeep
@@ -139,8 +139,7 @@ class DuckStore:
         for name in self._schema.removed:
             cursor.execute(f"DROP TABLE IF EXISTS {quote(name)}")
             cursor.execute("DELETE FROM _collections WHERE name = ?", [name])
-        for table in self._schema.tables:
-            create_table(cursor, table)
+        create_tables(cursor, self._schema.tables)
         cursor.execute("COMMIT")
 
     def _migrate_version(self, cursor: Cursor) -> None:
