@@ -43,7 +43,8 @@ async def empty_store(shared_store: Store) -> AsyncIterator[Store]:
         for application in await shared_store.find(APPLICATIONS, EVERYTHING):
             await shared_store.delete_rows(application["_id"])
         for collection in SCHEMA.collections:
-            await shared_store.delete(collection, EVERYTHING)
+            if await shared_store.count(collection, EVERYTHING):  # takes a tenth of the time of a deletion
+                await shared_store.delete(collection, EVERYTHING)
 
 
 @pytest.fixture

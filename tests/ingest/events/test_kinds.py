@@ -6,10 +6,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from okube_api.catalogue.facts import DELIVERIES, GEO_STAYS
+from okube_api.clock import utc_now
 from okube_api.ingest.events.kinds import KINDS, OWN_ID_KEY, EventKind
 from okube_api.ingest.raw.new_events import count_new_events
 from okube_api.ingest.raw.reader import BatchDelta
 from okube_api.ingest.refresh.day_reader import DayReader
+from okube_api.kit.ids import new_id
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Column, ColumnType, Table
@@ -20,7 +22,6 @@ from tests.ingest.spring import build_spring_tenant
 
 pytestmark = pytest.mark.anyio
 
-APPLICATION = "a" * 24
 FIRST, LAST = 10, 12
 OWN_ID = OWN_ID_KEY[:2]
 DEDUPLICATED = [kind for kind in KINDS.values() if kind.deduplication_key]
@@ -48,15 +49,15 @@ def stored_row(kind: EventKind, /, **values: Any) -> dict[str, Any]:
 
 async def count_both_ways(store: Store, kind: EventKind, first: dict[str, Any], second: dict[str, Any]) -> set[int]:
     """Store two rows as two batches; return how many events the second adds, by the counts and by what facts read."""
+    application = new_id(utc_now())
     kinds = {name: of for name, of in get_stored_types(kind.table).items() if name != "batch"}
-    async with store.begin_change(APPLICATION, "stored") as change:
+    async with store.begin_change(application, "stored") as change:
         for number, row in enumerate((first, second), start=1):
             await change.append(kind.table, number, pa.Table.from_pylist([row], make_arrow_schema(kinds)))
         await change.commit()
-    async with store.open_reader(APPLICATION) as view:
+    async with store.open_reader(application) as view:
         counted = await count_new_events(view, kind, [2], {1}, [(second["part"], second["part"])])
         read = await DayReader(view, kind, BatchDelta(frozenset({1, 2}))).read_days(FIRST, LAST)
-    await store.delete_rows(APPLICATION)
     return {counted[2], read.num_rows - 1}
 
 
