@@ -85,8 +85,8 @@ class DuckChange(DuckReader):
     async def _read_recent(self, table: Table, part: int) -> pa.Table | None:
         """Return the rows of a partition, None when they are not in memory and were not asked for before."""
         version = self._snapshots.get_version(self._application, table.name)
-        rows, is_wanted = self._recent.find(self._application, table, version, part)
-        if not is_wanted:
+        rows, must_load = self._recent.find(self._application, table, version, part)
+        if not must_load:
             return rows
         names = ", ".join(map(quote, get_stored_types(table)))
         sql = f"SELECT {names} FROM {quote(table.name)} WHERE application = ? AND part = ? LIMIT {MAX_ROWS + 1}"
@@ -126,7 +126,7 @@ class DuckChange(DuckReader):
         conforming = conform_rows(table, rows, keep_dictionaries=True)
         self._patches.setdefault(table, []).append((keys, rows))
         if (script := write_small_patch(table, self._application, keys, conforming)) is not None:
-            await self._wait_for_write()  # which runs later, and would write this patch before its own rows
+            await self._wait_for_write()  # it runs later, and would write this patch before its own rows
             self._scripts.setdefault(table, []).append(script)
             return
 

@@ -79,7 +79,7 @@ class RecentParts:
     def find(self, application: str, table: Table, version: int, part: int) -> tuple[pa.Table | None, bool]:
         """Return the rows of a partition in a version of its table, None when they are not here.
 
-        Also return whether the caller should `put` them: when they are asked for the second time.
+        Also return whether the caller must load and `put` them: when they are asked for the second time.
         """
         key = application, table.name
         with self._lock:
@@ -90,9 +90,9 @@ class RecentParts:
             entry.apply_pending()
             if part in entry.parts:
                 return entry.parts[part], False
-            is_wanted = part in entry.requested
+            must_load = part in entry.requested
             entry.requested.add(part)
-            return None, is_wanted
+            return None, must_load
 
     def put(self, application: str, table: Table, version: int, part: int, rows: pa.Table) -> None:
         """Keep the rows of a partition, or remember that they are too many."""
