@@ -45,7 +45,7 @@ class ApiRequests:
         path: such as `/applications/acme/sites`, with its parts percent-encoded.
         allowed_codes: problems with these codes are returned instead of raised.
         request: further arguments of `httpx.AsyncClient.request`, such as `params`, `json`, `content` and `files`.
-        Raise ApiRefusal for every other problem, RemoteError when the server does not answer.
+        Raise ApiRefusal for every other problem, RemoteError when the server does not answer, or with a web page.
         """
         import httpx  # noqa: PLC0415 - a server does not need it
 
@@ -53,6 +53,13 @@ class ApiRequests:
             response = await self._client.request(method, path, **request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise RemoteError(describe_silence(self._address, error)) from None
+        if response.has_redirect_location:
+            raise RemoteError(f"{self._address} redirects to {response.headers['Location']}. Correct --url.")
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            raise RemoteError(
+                f"{self._address} answered with a web page ({response.status_code}). Check --url: it must be the address "
+                "of the API."
+            )
         if response.is_success:
             return response
         problem = _read_problem(response)

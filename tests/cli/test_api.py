@@ -1,5 +1,6 @@
 """Requests of commands to an application in this process, without a server."""
 
+import asyncio
 import logging
 from uuid import uuid4
 
@@ -96,3 +97,33 @@ def test_a_token_that_cannot_be_sent_is_not_printed(token: str, arguments: tuple
     result = run_cli(*arguments, "--url", f"http://127.0.0.1:{find_free_port()}", "--token", token)
     assert (result.exit_code, "Copy the token again." in result.stderr) == (1, True), result.output
     assert "okt_" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("200 OK\r\nContent-Type: text/html; charset=utf-8", "answered with a web page (200). Check --url"),
+        ("502 Bad Gateway\r\nContent-Type: text/html", "answered with a web page (502). Check --url"),
+        (
+            "308 Permanent Redirect\r\nLocation: https://api.example/v1/applications",
+            "redirects to https://api.example/",
+        ),
+        ("503 Service Unavailable\r\nContent-Type: text/plain", "The server answered 503 Service Unavailable."),
+    ],
+)
+async def test_an_answer_that_is_not_of_the_api_is_named(head: str, message: str) -> None:
+    paths: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        paths.append((await reader.readuntil(b"\r\n\r\n")).split()[1])
+        writer.write(f"HTTP/1.1 {head}\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno!".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(RemoteError) as raised:
+            async with open_api(f"http://127.0.0.1:{port}/shops/v1/", "token") as requests:
+                await requests.send("GET", "/applications")
+    assert message in str(raised.value)
+    assert paths == [b"/shops/v1/applications"]
