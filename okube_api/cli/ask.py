@@ -19,6 +19,7 @@ from okube_api.cli.answer_tables import AnswerPrinter
 from okube_api.cli.api import open_api
 from okube_api.cli.question_options import (
     BadOption,
+    check_period,
     find_period,
     parse_comparisons,
     parse_days,
@@ -91,6 +92,8 @@ async def _ask(
 ) -> None:
     _check_options(module, options)
     days = None if options.period is None else parse_days(options.period)
+    if options.period is not None and days is None:
+        check_period(options.period)
     period: dict[str, Any] = {} if days is None else {"start": days[0], "until": days[1]}
     is_relative = options.days is not None or (options.period is not None and days is None)
     question = _build_question(application, module, kpis, options, **period)

@@ -39,16 +39,19 @@ class BadOption(ValueError):
     """An option of a command has a value that it cannot have."""
 
 
+def check_period(word: str) -> None:
+    """Raise BadOption for a word that is not one of PERIODS."""
+    if word not in PERIODS:
+        usable = ", ".join((*PERIODS, "or days such as 2026-01-01..2026-01-31"))
+        raise BadOption(f"Unknown period '{word}'.{format_suggestion(word, PERIODS)} Use one of: {usable}.")
+
+
 def find_period(word: str, today: date, week_start: int) -> tuple[date, date]:
     """Return the first and the last day of a period; `this-...` goes to its end, which may be in the future.
 
     word: one of PERIODS.
     week_start: the ISO weekday on which weeks start.
-    Raise BadOption for anything else.
     """
-    if word not in PERIODS:
-        usable = ", ".join((*PERIODS, "or days such as 2026-01-01..2026-01-31"))
-        raise BadOption(f"Unknown period '{word}'.{format_suggestion(word, PERIODS)} Use one of: {usable}.")
     if word == "yesterday":
         return (today - timedelta(1),) * 2
     if word == "last-30-days":

@@ -217,6 +217,7 @@ def test_curl_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         (("acme", "performance", "visits", "--from", "2024-13-01"), "from: This day does not exist."),
         (("acme", "performance", "visits", "--days", "3", "--period", "last-week"), "Give the period once"),
         (("acme", "performance", "visits", "--from", "2024-01-01", "--days", "3"), "Give the period once"),
+        (("acme", "performance", "visits", "--period", "last-wek"), "Did you mean 'last-week'?"),
         (("acme", "performance", "visits", "--csv", "--json"), "Use either --csv or --json."),
         (("acme", "performance", "visits", "--locale", "fr"), "--locale is an option of --csv."),
         (("acme", "performance", "visits", "--limit", "3"), "need --sites or --scope"),

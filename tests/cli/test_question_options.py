@@ -7,6 +7,7 @@ import pytest
 from okube_api.cli.question_options import (
     PERIODS,
     BadOption,
+    check_period,
     find_period,
     parse_comparisons,
     parse_days,
@@ -55,7 +56,7 @@ def test_every_period_is_tested() -> None:
 )
 def test_an_unknown_period_is_refused(text: str, message: str) -> None:
     with pytest.raises(BadOption, match=message):
-        find_period(text, SUNDAY, MONDAY_START)
+        check_period(text)
 
 
 def test_days_are_those_of_the_calendar() -> None:
