@@ -57,27 +57,28 @@ def _format_figure(value: Any, style: FigureStyle, decimals: int) -> str:
     if not isinstance(value, int | float):
         return NO_FIGURE if value is None else str(value)
     if style is FigureStyle.PERCENT:
-        return f"{value:,.2%}"
+        return f"{value:z,.2%}"
     if style is FigureStyle.DURATION:
         return format_duration(value)
-    return f"{value:,.{decimals}f}"
+    return f"{value:z,.{decimals}f}"
 
 
 def format_duration(duration_s: float) -> str:
     """Return a duration in its two largest units: `2 h 05 min`, `12 min 30 s`, `45 s`."""
-    seconds = round(duration_s)
-    if abs(seconds) < 60:
-        return f"{seconds} s"
+    seconds = abs(round(duration_s))
+    sign = "-" if round(duration_s) < 0 else ""
+    if seconds < 60:
+        return f"{sign}{seconds} s"
     if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60:02} s"
-    return f"{seconds // 3600:,} h {seconds % 3600 // 60:02} min"
+        return f"{sign}{seconds // 60} min {seconds % 60:02} s"
+    return f"{sign}{seconds // 3600:,} h {seconds % 3600 // 60:02} min"
 
 
 def format_change(change: float | None, *, is_difference: bool) -> str:
     """Return a relative change in percent; the difference of rates in points of a percent."""
     if not isinstance(change, int | float):
         return NO_FIGURE
-    return f"{change * 100:+,.2f} pt" if is_difference else f"{change:+,.1%}"
+    return f"{change * 100:+z,.2f} pt" if is_difference else f"{change:+z,.1%}"
 
 
 def draw_sparkline(values: Sequence[float | None], width: int) -> str:

@@ -20,7 +20,7 @@ from okube_api.cli.figures import (
         ([5737, 0, None], FigureStyle.NUMBER, ["5,737", "0", "-"]),
         ([83107.55, 12.5], FigureStyle.NUMBER, ["83,108", "12"]),
         ([444.94, 0.66, 3], FigureStyle.NUMBER, ["444.9", "0.7", "3.0"]),
-        ([48.543, -1.0], FigureStyle.NUMBER, ["48.54", "-1.00"]),
+        ([48.543, -1.0, -0.004], FigureStyle.NUMBER, ["48.54", "-1.00", "0.00"]),
         ([0.0123], FigureStyle.NUMBER, ["0.0123"]),
         ([0.0, None], FigureStyle.NUMBER, ["0", "-"]),
         ([0.2984, 1, None], FigureStyle.PERCENT, ["29.84%", "100.00%", "-"]),
@@ -34,7 +34,14 @@ def test_figures_of_a_column_have_the_same_decimals(values: list[Any], style: Fi
 
 @pytest.mark.parametrize(
     ("duration_s", "text"),
-    [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (3599.6, "1 h 00 min"), (360_000, "100 h 00 min")],
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (3599.6, "1 h 00 min"),
+        (360_000, "100 h 00 min"),
+        (-90, "-1 min 30 s"),
+    ],
 )
 def test_durations_have_two_units(duration_s: float, text: str) -> None:
     assert format_duration(duration_s) == text
@@ -65,6 +72,7 @@ def test_changes_have_a_sign_and_differences_of_rates_are_points() -> None:
     assert format_change(0.0573, is_difference=False) == "+5.7%"
     assert format_change(-1.0, is_difference=False) == "-100.0%"
     assert format_change(-0.014, is_difference=True) == "-1.40 pt"
+    assert format_change(-0.0004, is_difference=False) == "+0.0%"
     assert format_change(None, is_difference=True) == "-"
 
 
