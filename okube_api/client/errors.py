@@ -80,6 +80,8 @@ class RequestRefused(OkubeError):
 
     def __str__(self) -> str:
         messages = [str(fault) for fault in self.faults if fault.pointer or fault.message != self.detail]
+        if [fault.message for fault in self.faults] == [self.detail]:
+            return f"{self.status}: {messages[0] if messages else self.detail}"
         return " ".join((f"{self.status}: {self.detail}", *dict.fromkeys(messages)))
 
 
