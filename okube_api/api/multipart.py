@@ -247,7 +247,9 @@ async def _collect_parts(
             note_ignored(ignoring_scope, [f"body{pointer}"])
             continue
         if name not in files:
-            raise BadRequest.with_code("body", pointer, "unknown_field", f"Unknown file '{name[:100]}'.")
+            names = " or ".join(f"'{file}'" for file in files)
+            hint = f"Name it {names}." if files else "This form has no files."
+            raise BadRequest.with_code("body", pointer, "unknown_field", f"Unknown file '{name[:100]}'. {hint}")
         if name in parts.files:
             raise BadRequest.with_code("body", pointer, "repeated", "This file may be sent only once.")
         if (value.size or 0) > limit:

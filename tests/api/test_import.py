@@ -169,6 +169,11 @@ async def test_one_invalid_row_refuses_the_table(tenant: Tenant) -> None:
     assert await list_names(tenant, "pois") == []
 
 
+async def test_file_of_another_name_is_refused_with_the_right_name(tenant: Tenant) -> None:
+    answer = await tenant.editor.post(f"{tenant.url}/sites/import", files={"table": ("x.csv", b"name\n", "text/csv")})
+    assert (answer.status_code, answer.json()["detail"]) == (400, "Unknown file 'table'. Name it 'file'.")
+
+
 async def test_partial_import_takes_the_valid_rows(tenant: Tenant) -> None:
     await tenant.create("sites", name="Web", online=True, key="web")
     response = await tenant.editor.post(
