@@ -43,7 +43,7 @@ test("from the ranking to one shop and its busiest hour, and a link that shows t
   await settle(page);
   await page.getByRole("button", { name: "Falling" }).click();
   await expect(page).toHaveURL(/sort=change/);
-  const sites = page.getByRole("region", { name: "Visits by Sites" });
+  const sites = page.getByRole("region", { name: "Visits by site" });
   await expect(sites.getByRole("row").nth(1)).toContainText(/-\d/); // names have hyphens, too
   await page.getByRole("button", { name: "Highest" }).click();
   await sites.getByRole("button", { name: "Maison Lumen Paris" }).click();

@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
 import type { Answer } from "~/api/questions";
+import { fr } from "~/i18n/fr";
 
 import { pickNotes } from "./AnswerNotes";
 
@@ -32,4 +34,14 @@ describe("pickNotes", () => {
     const other = { ...answer, meta: { from: "2026-11-01", notes: [note("no_costs", "No campaign has a cost.")] } };
     expect(pickNotes(other, true)).toHaveLength(1);
   });
+});
+
+it("has a French sentence for each code of the API", () => {
+  const document = JSON.parse(readFileSync("../openapi/openapi.json", "utf8")) as {
+    components: { schemas: { NoteShown: { properties: { code: { description: string } } } } };
+  };
+  const { description } = document.components.schemas.NoteShown.properties.code;
+  const codes = [...description.matchAll(/`(\w+)`/g)].map(([, code]) => code);
+  expect(codes).toContain("no_events");
+  expect(Object.keys(fr.frame.notes).sort()).toEqual(codes.sort());
 });

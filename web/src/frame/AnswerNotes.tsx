@@ -1,4 +1,7 @@
+import { Fragment } from "preact";
+
 import type { Answer, Note } from "~/api/questions";
+import { useTexts } from "~/i18n/language";
 import { Notice } from "~/ui/Notice";
 
 /** Notes on why values are empty; an answer has them on each of its KPIs and periods. */
@@ -21,14 +24,18 @@ export function pickNotes(answer: Answer, isEmpty: boolean): Note[] {
 
 /** What the server says of an answer: what was left out and, with `isEmpty`, why there are no values. */
 export function AnswerNotes({ answer, isEmpty }: { answer: Answer | undefined; isEmpty: boolean }) {
+  const translations = useTexts().frame.notes;
   const notes = answer ? pickNotes(answer, isEmpty) : [];
   if (!notes.length) return null;
   return (
     <Notice>
-      {notes.map(({ message }) => (
-        <p key={message} lang="en">
-          {message}
-        </p>
+      {notes.map(({ code, message }, index) => (
+        <Fragment key={message}>
+          {translations[code] && code !== notes[index - 1]?.code ? <p>{translations[code]}</p> : null}
+          <p lang="en" class={translations[code] ? "muted" : ""}>
+            {message}
+          </p>
+        </Fragment>
       ))}
     </Notice>
   );

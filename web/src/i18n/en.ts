@@ -127,6 +127,8 @@ export const en = {
       previousQuarter: "Previous quarter",
       none: "No comparison",
     },
+    /** What the server's notes say, by their code; its own sentences, which say more, are English. */
+    notes: {} as Record<string, string>,
   },
   filters: {
     by: "Filter by",
@@ -231,7 +233,7 @@ export const en = {
     order: "Order",
     orders: { "-value": "Highest", "-change": "Rising", change: "Falling" },
     change: "Change",
-    byOf: (figure: string, group: string) => `${figure} by ${group}`,
+    byOf: (figure: string, group: string) => `${figure} by ${group.toLowerCase()}`,
     limitTo: (name: string) => `Show only ${name}`,
     moreRows: (count: number) => `Show ${groupDigits(count)} more`,
     notGiven: "Not given",

@@ -50,7 +50,7 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
                 kpi={figure.kpi}
                 mode="total"
                 by="sites"
-                about={texts.overview.byOf(name, texts.overview.sites)}
+                about={texts.overview.byOf(name, texts.filters.sites)}
               />
             ) : null}
             {comparison === "none" ? null : (
@@ -68,7 +68,7 @@ export function SiteRanking({ figure }: { figure: Figure | undefined }) {
         <Loaded remote={bySites} height={HEIGHT}>
           {(answer) => (
             <Ranking
-              caption={texts.overview.byOf(name, texts.overview.sites)}
+              caption={texts.overview.byOf(name, texts.filters.sites)}
               head={texts.filters.sites}
               rows={readRows(answer, "sites", options)}
               figure={figure}
