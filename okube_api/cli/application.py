@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from okube_api.cli.api import open_api
-from okube_api.cli.listing import print_columns, print_json, read_list
-from okube_api.cli.runtime import ask_person, echo, run_command, show_status
+from okube_api.cli.runtime import ask_person, echo, run_command, show_status, write_json
+from okube_api.cli.text_tables import build_label, open_output, print_columns
 from okube_api.store.values import Json
 
 
@@ -33,15 +33,15 @@ def list_applications(*, as_json: bool, url: str | None, token: str | None) -> N
 
     async def list_all() -> None:
         async with open_api(url, token) as requests:
-            documents = await read_list(requests, "/applications")
+            documents = await requests.read_list("/applications")
         if as_json:
-            print_json(documents)
+            write_json(documents)
             return
-        fields = ("key", "name", "timezone", "currency", "_id")
-        print_columns(
-            ("KEY", "NAME", "TIME ZONE", "CURRENCY", "ID"),
-            [[document[field] for field in fields] for document in documents],
-        )
+        headers = {"key": "KEY", "name": "NAME", "timezone": "TIME ZONE", "currency": "CURRENCY", "_id": "ID"}
+        columns = [
+            build_label(header, [document[field] for document in documents]) for field, header in headers.items()
+        ]
+        print_columns(open_output(), columns)
 
     run_command(list_all())
 

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import httpx
-from rich.console import Console
 
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
@@ -28,8 +27,9 @@ from okube_api.cli.question_options import (
     parse_scopes,
 )
 from okube_api.cli.requests import ApiRefusal, ApiRequests, RemoteError
-from okube_api.cli.runtime import echo, run_command, show_status
+from okube_api.cli.runtime import echo, run_command, show_status, write_output
 from okube_api.cli.suggestions import suggest_name
+from okube_api.cli.text_tables import open_output
 from okube_api.client.analytics_answer import read_answer
 from okube_api.client.question import AnalyticsQuestion, build_question
 from okube_api.client.request_values import build_path, format_params, format_value
@@ -98,7 +98,7 @@ async def _ask(
     is_relative = options.days is not None or (options.period is not None and days is None)
     question = _build_question(application, module, kpis, options, **period)
     if options.as_curl and not is_relative:
-        sys.stdout.write(format_curl(question, url or _DEFAULT_URL))
+        write_output(format_curl(question, url or _DEFAULT_URL).encode())
         return
     async with open_api(url, token) as requests:
         try:
@@ -106,7 +106,7 @@ async def _ask(
                 period = await _find_days(requests, application, options, clock)
                 question = _build_question(application, module, kpis, options, **period)
             if options.as_curl:
-                sys.stdout.write(format_curl(question, url or _DEFAULT_URL))
+                write_output(format_curl(question, url or _DEFAULT_URL).encode())
                 return
             with show_status("Asking..."):
                 response = await requests.send(
@@ -231,14 +231,12 @@ def _describe_refusal(refusal: ApiRefusal) -> str:
 def _print_response(response: httpx.Response, module: Module, options: AskOptions) -> None:
     """Print an answer as tables, or byte by byte as it came."""
     if options.as_csv or options.as_json:
-        sys.stdout.buffer.write(response.content)
+        write_output(response.content)
         if sys.stdout.isatty() and not response.content.endswith(b"\n"):
-            sys.stdout.buffer.write(b"\n")
+            write_output(b"\n")
         if options.as_csv and (notes := response.headers.get("x-okube-notes")):
             echo(f"okube-api: notes: {notes}. --json has their texts.")
         return
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # names may have what its encoding has not
-    output = Console(highlight=False, markup=False, emoji=False)
     is_ranked = options.limit is not None
-    printer = AnswerPrinter(output, BY_NAME[module], most_rows=options.most_rows, is_ranked=is_ranked)
+    printer = AnswerPrinter(open_output(), BY_NAME[module], most_rows=options.most_rows, is_ranked=is_ranked)
     printer.print(read_answer(response.json()))

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import httpx
 
 _CONNECT_S = 10.0
+_PAGE_DOCUMENTS = 100
 
 
 class RemoteError(Exception):
@@ -57,8 +58,8 @@ class ApiRequests:
             raise RemoteError(f"{self._address} redirects to {response.headers['Location']}. Correct --url.")
         if response.headers.get("Content-Type", "").startswith("text/html"):
             raise RemoteError(
-                f"{self._address} answered with a web page ({response.status_code}). Check --url: it must be the address "
-                "of the API."
+                f"{self._address} answered with a web page ({response.status_code}). Check --url: it must be the "
+                "address of the API."
             )
         if response.is_success:
             return response
@@ -66,6 +67,16 @@ class ApiRequests:
         if problem.get("code") in allowed_codes:
             return response
         raise ApiRefusal(_describe_refusal(response, problem), response.status_code, problem)
+
+    async def read_list(self, path: str) -> list[dict[str, Any]]:
+        """Return all documents of a list, page by page.  Raise RemoteError."""
+        documents: list[dict[str, Any]] = []
+        page, has_more = 1, True
+        while has_more:
+            answer = (await self.send("GET", path, params={"page": page, "per_page": _PAGE_DOCUMENTS})).json()
+            documents += answer["documents"]
+            page, has_more = page + 1, answer["_$paginated"]["has_more"]
+        return documents
 
 
 @asynccontextmanager

@@ -5,10 +5,11 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import orjson
 import structlog
 import typer
 from pydantic import ValidationError
@@ -54,6 +55,17 @@ def fail(message: str) -> NoReturn:
     """Print an error and exit with status 1."""
     echo(f"okube-api: {message}")
     raise typer.Exit(1)
+
+
+def write_output(content: bytes) -> None:
+    """Write UTF-8 to the standard output, which may have another encoding for texts."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+
+
+def write_json(documents: Sequence[Mapping[str, Any]]) -> None:
+    """Write documents as a JSON list to the standard output."""
+    write_output(orjson.dumps(documents, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def show_status(text: str) -> AbstractContextManager[object]:

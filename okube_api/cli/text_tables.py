@@ -1,6 +1,7 @@
 """Tables on a terminal, as wide as their content and no wider than the terminal."""
 
 import os
+import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -55,6 +56,12 @@ def build_label(header: str, cells: list[str]) -> PrintedColumn:
     return PrintedColumn(header, cells, "left", is_cuttable=True)
 
 
+def open_output() -> Console:
+    """Return the standard output, which prints `?` for a character that its encoding does not have."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # a stream of text
+    return Console(highlight=False, markup=False, emoji=False)
+
+
 def print_text(console: Console, text: str, style: str = "") -> None:
     """Print a line of text, without the control characters in it."""
     console.print(Text(make_printable(text), style), soft_wrap=True)
@@ -94,6 +101,14 @@ def print_tables(
             if is_sum:
                 print_text(console, rule, "dim")
             print_text(console, _join(row, columns, widths), "bold" if is_sum else "")
+
+
+def print_columns(console: Console, columns: Sequence[PrintedColumn]) -> None:
+    """Print columns as lines of text, also wider than the terminal."""
+    columns = [_clean(column) for column in columns]
+    widths = [column.width for column in columns]
+    for line in zip(*([column.header, *column.cells] for column in columns), strict=True):
+        print_text(console, _join(line, columns, widths))
 
 
 def _join(cells: Sequence[str], columns: Sequence[PrintedColumn], widths: Sequence[int]) -> str:

@@ -10,9 +10,9 @@ from okube_api.auth.passwords import require_strong_password
 from okube_api.auth.repository import Role
 from okube_api.cli.api import open_api
 from okube_api.cli.application import application_path
-from okube_api.cli.listing import print_columns, print_json, read_list
 from okube_api.cli.remote import RemoteServer
-from okube_api.cli.runtime import ask_person, build_remote, echo, fail, open_services, run_command
+from okube_api.cli.runtime import ask_person, build_remote, echo, fail, open_services, run_command, write_json
+from okube_api.cli.text_tables import build_label, open_output, print_columns
 from okube_api.settings import Settings
 from okube_api.store.values import Json
 
@@ -112,15 +112,18 @@ def list_users(application: str | None, *, as_json: bool, url: str | None, token
     async def list_all() -> None:
         path = "/admin/users" if application is None else f"{application_path(application)}/users"
         async with open_api(url, token) as requests:
-            users = await read_list(requests, path)
+            users = await requests.read_list(path)
         if as_json:
-            print_json(users)
+            write_json(users)
             return
         describe_roles = _describe_account if application is None else _describe_member
-        print_columns(
-            ("LOGIN", "NAME", "STATUS", "ROLES" if application is None else "ROLE"),
-            [(user["login"], user["name"], _describe_status(user), describe_roles(user)) for user in users],
-        )
+        columns = [
+            build_label("LOGIN", [user["login"] for user in users]),
+            build_label("NAME", [user["name"] for user in users]),
+            build_label("STATUS", [_describe_status(user) for user in users]),
+            build_label("ROLES" if application is None else "ROLE", [describe_roles(user) for user in users]),
+        ]
+        print_columns(open_output(), columns)
 
     run_command(list_all())
 

@@ -13,6 +13,8 @@ from typing import IO
 
 import pytest
 
+from tests.processes import run_cli
+
 ENVIRONMENT = {name: text for name, text in os.environ.items() if not name.startswith(("OKUBE_", "PYTHONUNBUFFERED"))}
 MOST_S = 30
 QUESTION = ("ask", "acme", "performance", "visits")
@@ -47,6 +49,13 @@ def finish(process: subprocess.Popen[bytes], text: str = "") -> tuple[int, str]:
     """Send a text to a process; return its status and what it has printed on the standard error output."""
     _output, error = process.communicate(text.encode() if process.stdin else None, MOST_S)
     return process.returncode, error.decode()
+
+
+@pytest.fixture(scope="module")
+def store_with_name(module_folder: Path) -> Path:
+    """Create an application whose name needs Unicode, and return the folder of its store."""
+    assert run_cli("application", "add", "acme", "--name", "\u5317\u4eac \u0152").exit_code == 0
+    return module_folder
 
 
 @pytest.mark.parametrize("arguments", [("--help",), (*QUESTION, "--curl")])
@@ -120,3 +129,21 @@ def test_a_command_can_be_interrupted_while_it_is_imported(tmp_path: Path, modul
     (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt\n")
     with start_command(*QUESTION, folder=tmp_path, environment={"PYTHONPATH": str(tmp_path)}) as process:
         assert finish(process) == (130, "okube-api: interrupted.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (("application", "list"), "?? \u0152".encode("cp1252")),
+        (("application", "list", "--json"), "\u5317\u4eac \u0152".encode()),
+        ((*QUESTION, "--filter", "site=\u5317\u4eac", "--curl"), "\u5317\u4eac".encode()),
+    ],
+)
+def test_names_are_printed_where_the_encoding_lacks_their_characters(
+    store_with_name: Path, arguments: tuple[str, ...], printed: bytes
+) -> None:
+    environment = {"PYTHONIOENCODING": "cp1252"}
+    with start_command(*arguments, folder=store_with_name, output=subprocess.PIPE, environment=environment) as process:
+        output, error = process.communicate(timeout=MOST_S)
+    assert (process.returncode, error) == (0, b"")
+    assert printed in output
