@@ -55,23 +55,25 @@ class DuckDocuments:
         self._table = quote(collection.name)
         self._unique_roots = {name.split(".")[0] for group in collection.unique for name in group}
 
-    def create(self, cursor: Cursor) -> None:
-        """Create the table; if it was created for another declaration, create it again from its documents."""
+    def create(self, cursor: Cursor, stored: str | None) -> None:
+        """Create the table; if it was created for another declaration, create it again from its documents.
+
+        stored: the declaration for which the table was created, None if there is no table.
+        """
         columns = ", ".join(
             f"{quote(name)} {TYPES[column_type]}{UNCOMPRESSED if name in _UNCOMPRESSED_COLUMNS else ''}"
             for name, column_type in self._columns.items()
         )
         declaration = f"{self.collection.search} {columns}"
-        stored = cursor.execute("SELECT made_for FROM _collections WHERE name = ?", [self.collection.name]).fetchall()
-        if stored and stored[0][0] == declaration:
+        if stored == declaration:
             return
-        if stored:
+        if stored is not None:
             cursor.execute(f"ALTER TABLE {self._table} RENAME TO _before")
         cursor.execute(f"CREATE TABLE {self._table} ({columns})")
-        if stored:
+        if stored is not None:
             self._insert(cursor, self._read_previous(cursor))
             cursor.execute("DROP TABLE _before")
-        cursor.execute("DELETE FROM _collections WHERE name = ?", [self.collection.name])
+            cursor.execute("DELETE FROM _collections WHERE name = ?", [self.collection.name])
         cursor.execute("INSERT INTO _collections VALUES (?, ?)", [self.collection.name, declaration])
 
     def _read_previous(self, cursor: Cursor) -> Iterator[Json]:

@@ -134,8 +134,9 @@ class DuckStore:
         cursor.execute("CREATE TABLE IF NOT EXISTS _changes (application VARCHAR, name VARCHAR)")
         create_writes_table(cursor)
         numbers.create_tables(cursor)
-        for documents in self._collections.values():
-            documents.create(cursor)
+        declarations = dict(cursor.execute("SELECT name, made_for FROM _collections").fetchall())
+        for name, documents in self._collections.items():
+            documents.create(cursor, declarations.get(name))
         for name in self._schema.removed:
             cursor.execute(f"DROP TABLE IF EXISTS {quote(name)}")
             cursor.execute("DELETE FROM _collections WHERE name = ?", [name])
