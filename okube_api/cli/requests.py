@@ -85,7 +85,7 @@ async def connect(url: str, token: str) -> AsyncIterator[ApiRequests]:
 
     url: such as http://127.0.0.1:8000.
     token: from POST /auth/login, or an API key.
-    Raise RemoteError for a URL that is none.
+    Raise RemoteError for a URL that is none, or certificates that cannot be read.
     """
     import httpx  # noqa: PLC0415 - a server does not need it
 
@@ -95,6 +95,8 @@ async def connect(url: str, token: str) -> AsyncIterator[ApiRequests]:
         client = httpx.AsyncClient(base_url=url.rstrip("/"), timeout=timeout, headers=headers)
     except httpx.InvalidURL as error:
         raise RemoteError(describe_silence(url, error)) from None
+    except OSError as error:
+        raise RemoteError(f"The certificates of SSL_CERT_FILE cannot be read ({error.strerror}).") from None
     async with client:
         yield ApiRequests(client, url)
 

@@ -127,3 +127,10 @@ async def test_an_answer_that_is_not_of_the_api_is_named(head: str, message: str
                 await requests.send("GET", "/applications")
     assert message in str(raised.value)
     assert paths == [b"/shops/v1/applications"]
+
+
+async def test_certificates_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "absent.pem")
+    with pytest.raises(RemoteError, match=r"SSL_CERT_FILE cannot be read \(No such file"):
+        async with open_api("https://api.example", "token"):
+            pass
