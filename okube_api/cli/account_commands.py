@@ -9,6 +9,7 @@ from okube_api.cli.commands import ApplicationName, Token, Url
 Role = Literal["reader", "editor", "admin"]
 
 Email = Annotated[str, typer.Argument(help="E-mail address, which is the login.")]
+PasswordInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from the standard input.")]
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON as the API answers it.")]
 
 users = typer.Typer(help="Manage users.", no_args_is_help=True, rich_markup_mode=None)
@@ -24,9 +25,7 @@ def add_user(  # noqa: PLR0917 - options of a command line
         str | None, typer.Option(help="Id or key of the application that --role applies to.")
     ] = None,
     role: Annotated[Role, typer.Option(help="Role of the user in the application.")] = "reader",
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from the standard input.")
-    ] = False,
+    password_stdin: PasswordInput = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
@@ -53,9 +52,7 @@ def add_user(  # noqa: PLR0917 - options of a command line
 @users.command("password")
 def set_user_password(
     email: Email,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from the standard input.")
-    ] = False,
+    password_stdin: PasswordInput = False,
 ) -> None:
     """Set the password of a user, for an address that somebody else used or whose owner forgot the password.
 
@@ -115,7 +112,10 @@ def add_application(  # noqa: PLR0917 - options of a command line
     ] = None,
     currency: Annotated[str | None, typer.Option(help="Currency of the amounts; EUR by default.")] = None,
     country: Annotated[
-        str | None, typer.Option(help="Country, such as FR, of sites whose address names none: for its public holidays.")
+        str | None,
+        typer.Option(
+            help="Country, such as FR, whose public holidays count for sites with no country in their address."
+        ),
     ] = None,
     url: Url = None,
     token: Token = None,

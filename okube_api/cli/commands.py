@@ -47,6 +47,10 @@ Mapper = Annotated[
     list[str] | None,
     typer.Option(metavar="FIELD=COLUMN", help="The file's column of a field, such as user=customer; repeatable."),
 ]
+Sheet = Annotated[str | None, typer.Option(help="Sheet of .xlsx files; the first one with data by default.")]
+AllowRejected = Annotated[
+    bool, typer.Option("--allow-rejected", help="End with status 0 even if lines of a file were rejected.")
+]
 
 
 @contextmanager
@@ -130,9 +134,7 @@ def ingest(  # noqa: PLR0917 - options of a command line
     atomic: Annotated[
         bool, typer.Option("--atomic", help="Reject a whole file when one of its lines is invalid.")
     ] = False,
-    allow_rejected: Annotated[
-        bool, typer.Option("--allow-rejected", help="End with status 0 even if lines were rejected.")
-    ] = False,
+    allow_rejected: AllowRejected = False,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     dates: Dates = None,
@@ -152,7 +154,7 @@ def ingest(  # noqa: PLR0917 - options of a command line
             help="Column with the time of day of a field, whose --mapper column has the day only, such as at=Heure.",
         ),
     ] = None,
-    sheet: Annotated[str | None, typer.Option(help="Sheet of .xlsx files; the first one with data by default.")] = None,
+    sheet: Sheet = None,
     url: Url = None,
     token: Token = None,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from okube_api.cli.commands import ApplicationName, Dates, Delimiter, Encoding, Mapper, Token, Url
+from okube_api.cli.commands import AllowRejected, ApplicationName, Dates, Delimiter, Encoding, Sheet, Token, Url
 
 MODULES = ("geo-marketing", "conversion", "presence", "performance")
 TABLES = ("sites", "pois", "campaigns", "studies")
@@ -206,23 +206,22 @@ def import_file(  # noqa: PLR0917 - options of a command line
     partial: Annotated[
         bool, typer.Option("--partial", help="Import the valid rows even if others are invalid.")
     ] = False,
-    allow_rejected: Annotated[
-        bool, typer.Option("--allow-rejected", help="End with status 0 even if rows were rejected.")
-    ] = False,
+    allow_rejected: AllowRejected = False,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     dates: Dates = None,
     timezone: Annotated[
         str | None, typer.Option(help="Time zone in which instants are days, such as Europe/Paris.")
     ] = None,
-    mapper: Mapper = None,
+    mapper: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=COLUMN", help="The file's column of a field, such as key=Code; repeatable."),
+    ] = None,
     unit: Annotated[
         list[str] | None,
         typer.Option(metavar="FIELD=UNIT", help="Unit of a field, such as radius=ft; docs/tables.md lists them."),
     ] = None,
-    sheet: Annotated[
-        str | None, typer.Option(help="Sheet of an .xlsx file; the first one with data by default.")
-    ] = None,
+    sheet: Sheet = None,
     url: Url = None,
     token: Token = None,
 ) -> None:
