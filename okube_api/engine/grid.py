@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from math import lcm
 from typing import Any
 
@@ -30,9 +31,11 @@ _EXACT_DOUBLE = 2**53
 _DENSE = 4_000_000
 _DENSE_FACTOR = 8
 """Up to so many times the number of cells, numbers are looked up in an array by cell."""
+_MOST_CACHED = 2**20
+"""The greatest such array that is kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Grid:
     """Numbers by cell; cells that are not in `keys` are 0.
 
@@ -52,11 +55,22 @@ class Grid:
             return np.zeros(len(keys), dtype=np.int64)
         size = int(self.keys[-1]) + 1
         if size <= _DENSE_FACTOR * (len(self.keys) + len(keys)):  # one look-up in an array instead of a search each
-            numbers = np.zeros(size + 1, dtype=self.numerators.dtype)
-            numbers[self.keys] = self.numerators
+            numbers = self._dense_numerators if size <= _MOST_CACHED else self._build_dense()
             return numbers[np.where((keys < 0) | (keys > size), size, keys)]
         positions = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[positions] == keys, self.numerators[positions], 0)
+
+    @cached_property
+    def _dense_numerators(self) -> Numerators:
+        """The numerators by cell, kept since leaves are read in many small blocks."""
+        return self._build_dense()
+
+    def _build_dense(self) -> Numerators:
+        """Return the numerators by cell up to the last one in `keys`, and one more, which is 0."""
+        size = int(self.keys[-1]) + 1
+        numbers = np.zeros(size + 1, dtype=self.numerators.dtype)
+        numbers[self.keys] = self.numerators
+        return numbers
 
     def numerators_over(self, denominator: int) -> Numerators:
         """Return the numerators over another denominator, which must be a multiple of this one."""
@@ -68,6 +82,18 @@ class Grid:
         keys = np.concatenate((self.keys, other.keys))
         parts = (self.numerators_over(denominator), multiply(other.numerators_over(denominator), sign))
         return sum_by_cell(keys, np.concatenate(parts), denominator, self.is_integer and other.is_integer)
+
+
+def unite_cells(cells: Ints, other_cells: Ints) -> Ints:
+    """Return the distinct cells of two ascending arrays, ascending.
+
+    Sorting two runs is merging them, whereas `np.union1d` puts each number into a hash table.
+    """
+    if np.array_equal(cells, other_cells):
+        return cells
+    merged = np.sort(np.concatenate((cells, other_cells)), kind="stable")
+    distinct: Ints = merged[np.append(True, merged[1:] != merged[:-1])[: len(merged)]]
+    return distinct
 
 
 EMPTY_GRID = Grid(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))

@@ -5,12 +5,12 @@ Numbers are rounded here and not earlier: counts, money and credits to 2 decimal
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Protocol
 
 import numpy as np
 
-from okube_api.engine.grid import Grid, round_quotients
+from okube_api.engine.grid import Grid, round_quotients, unite_cells
 from okube_api.engine.question import Label
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import SAFE, Numerators, add, find_magnitude, multiply, sum_all
@@ -49,13 +49,13 @@ def build_leaves(build: Callable[[int], Leaf], keys: Ints) -> list[Leaf]:
     return leaves
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NumberResults:
     """Sums and counts: 0 where there is no data."""
 
     grid: Grid
 
-    @property
+    @cached_property
     def keys(self) -> Ints:
         """The cells whose number does not round to 0."""
         if self.grid.is_integer:
@@ -93,16 +93,16 @@ class RatioResults:
         return round_ratios(numerators, multiply(self.denominator.values_at(keys), self.numerator.denominator))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecordResults:
     """Several results in one leaf, each under its name."""
 
     fields: tuple[tuple[str, Results], ...]
 
-    @property
+    @cached_property
     def keys(self) -> Ints:
         """The cells that have data, ascending."""
-        return reduce(np.union1d, (results.keys for _, results in self.fields))
+        return reduce(unite_cells, (results.keys for _, results in self.fields))
 
     def count_values(self) -> int:
         """Return the number of values in the leaves of all cells that have data."""

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.engine.grid import Grid, round_quotients, sum_by_cell, sum_quotients
+from okube_api.engine.grid import Grid, round_quotients, sum_by_cell, sum_quotients, unite_cells
 
 PAIRS = st.lists(st.tuples(st.integers(0, 60), st.integers(-(10**6), 10**6)))
 SPARSE = st.lists(st.tuples(st.integers(0, 2**40), st.integers(-(10**6), 10**6)))
@@ -104,3 +104,19 @@ def test_quotients_of_many_divisors(rows: list[tuple[int, int, int]]) -> None:
     for key, number, divisor in rows:
         total[key] += Fraction(number, divisor)  # type: ignore[assignment]
     assert to_fractions(sum_quotients(keys, numbers, divisors)) == {k: v for k, v in total.items() if v}
+
+
+CELLS = st.sets(st.integers(0, 50))
+
+
+@given(CELLS, CELLS)
+def test_cells_are_united(cells: set[int], other_cells: set[int]) -> None:
+    united = unite_cells(*(np.array(sorted(each), dtype=np.int64) for each in (cells, other_cells)))
+    assert united.tolist() == sorted(cells | other_cells)
+
+
+@given(PAIRS)
+def test_numbers_are_read_in_blocks(pairs: list[tuple[int, int]]) -> None:
+    grid, numbers = build_grid(pairs), sum_pairs(pairs)
+    for block in ([-1, 3, 2], [61, 0, 60], list(range(61))):
+        assert grid.values_at(np.array(block)).tolist() == [numbers[cell] for cell in block]
