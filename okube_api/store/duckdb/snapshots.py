@@ -37,8 +37,7 @@ class Snapshots:
     @asynccontextmanager
     async def open_snapshot(self, application: str) -> AsyncIterator["Snapshot"]:
         """Open a snapshot of what is committed now, and release it at the end."""
-        snapshot = Snapshot(self._database, self._process_id)
-        snapshot.version = self.get_application_version(application)
+        snapshot = Snapshot(self._database, self._process_id, self.get_application_version(application))
         if application in self._committing:
             await snapshot.begin()
         else:
@@ -113,12 +112,13 @@ class Snapshot:
     version: str
     table_versions: dict[str, int] | None
 
-    def __init__(self, database: Database, process_id: str = "") -> None:
+    def __init__(self, database: Database, process_id: str = "", version: str | None = None) -> None:
         self._database, self._process_id = database, process_id
         self._cursor: Cursor | None = None
         self._is_lost = False
         self._begin_lock, self._call_lock = asyncio.Lock(), asyncio.Lock()
-        self.version, self.table_versions = uuid4().hex, None
+        self.version = version or uuid4().hex
+        self.table_versions = None
 
     def version_of(self, table: str) -> str:
         """Return the version of one table's rows."""
