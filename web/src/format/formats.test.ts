@@ -70,3 +70,8 @@ it("writes the first of a month as people do in French", () => {
   expect(french.instant("2026-11-01T10:05:00Z", "UTC")).toMatch(/^1er nov\. 2026\D+10:05$/);
   expect(english.day("2026-03-01")).toBe("1 March 2026");
 });
+
+it("writes hours as people do", () => {
+  expect(plain(french.hour(8))).toBe("8 h");
+  expect(english.hour(8)).toBe("08:00");
+});

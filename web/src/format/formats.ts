@@ -101,7 +101,8 @@ export function makeFormats(locale: string): Formats {
   ];
   const daysCount = new Intl.NumberFormat(locale, { style: "unit", unit: "day", maximumFractionDigits: 2 });
   const clockHour = dates({ hour: "numeric", minute: "2-digit" });
-  const write = locale.startsWith("fr") ? writeFirstDay : (date: string) => date;
+  const isFrench = locale.startsWith("fr");
+  const write = isFrench ? writeFirstDay : (date: string) => date;
   const list = new Intl.ListFormat(locale, { type: "conjunction" });
 
   function moneyFormats(currency: string): [Intl.NumberFormat, Intl.NumberFormat] {
@@ -165,7 +166,7 @@ export function makeFormats(locale: string): Formats {
       (width === "long" ? longWeekday : shortWeekday).format(Date.UTC(2024, 0, weekday)), // 1 January 2024 is a Monday
     monthName: (index, width = "long") =>
       (width === "long" ? longMonth : shortMonth).format(Date.UTC(2024, index - 1, 1)),
-    hour: (hour) => clockHour.format(Date.UTC(2024, 0, 1, hour)),
+    hour: (hour) => (isFrench ? `${hour}\u00a0h` : clockHour.format(Date.UTC(2024, 0, 1, hour))),
     instant: (instant, timezone) =>
       write(
         new Intl.DateTimeFormat(locale, {
