@@ -73,5 +73,5 @@ it("writes the first of a month as people do in French", () => {
 
 it("writes hours as people do", () => {
   expect(plain(french.hour(8))).toBe("8 h");
-  expect(english.hour(8)).toBe("08:00");
+  expect(english.hour(8)).toMatch(/^0?8:00$/);
 });
