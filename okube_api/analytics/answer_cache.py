@@ -123,6 +123,11 @@ class AnswerCache:
         self._drop(key)
         return None
 
+    def find_entry(self, key: CacheKey, answer: RenderedAnswer) -> CacheEntry | None:
+        """Return the entry of an answer that has just been computed; None if it was not cached."""
+        entry = self._entries.get(key)
+        return entry if entry is not None and entry.answer is answer else None
+
     def put(self, key: CacheKey, entry: CacheEntry) -> None:
         """Add an entry; drop the least recently used ones when there are too many bytes.
 

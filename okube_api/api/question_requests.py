@@ -178,8 +178,11 @@ class QuestionContext:
         if wants_job(self.request):
             return await self._create_job(query, url, access, scope, options)
         deadline_s = time.monotonic() + get_services(self.request).settings.query_timeout_s
-        answer = self.analytics.answer(query, scope, options, key=self.key, documents_revision=self.documents_revision)
-        return _build_response(await cancel_on_disconnect(self.request, answer), self.request, deadline_s)
+        work = self.analytics.answer(query, scope, options, key=self.key, documents_revision=self.documents_revision)
+        answer = await cancel_on_disconnect(self.request, work)
+        if self.key is not None and (entry := self.analytics.answer_cache.find_entry(self.key, answer)):
+            note_cached(self.request.scope, self.key, entry)
+        return _build_response(answer, self.request, deadline_s)
 
     async def _create_job(
         self, query: QuestionBody, url: UrlParams, access: Access, scope: QuestionScope, options: AnswerOptions

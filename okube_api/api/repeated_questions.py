@@ -30,7 +30,7 @@ _STATE = "cached_question"  # in the state of a request: the key and the entry o
 
 
 def note_cached(scope: Scope, key: CacheKey, entry: CacheEntry) -> None:
-    """Note that a request is answered with a cached answer, whose key has the body as it was sent."""
+    """Note that a request is answered with an answer that is in the cache."""
     scope["state"][_STATE] = (key, entry)
 
 
@@ -102,7 +102,8 @@ class RepeatedQuestions:
 
         await self.app(scope, receive, send_and_record)
         state = scope["state"]
-        if response is None or _STATE not in state:
+        ignored: str | None = state.get("headers", {}).get(IGNORED_HEADER)
+        if response is None or _STATE not in state or _is_body_changed(ignored):
             return
         key, entry = state[_STATE]
         get_services(Request(scope)).analytics.answer_cache.put_response(key, entry, head, response)
@@ -116,7 +117,7 @@ class RepeatedQuestions:
                 scheme=scope["scheme"],
                 client_host=_get_host(scope),
                 route=scope.get("route"),
-                ignored=state.get("headers", {}).get(IGNORED_HEADER),
+                ignored=ignored,
             )
 
 
@@ -143,6 +144,11 @@ def _read_head(scope: Scope) -> tuple[Hashable | None, str]:
         return None, ""
     head = (scope["raw_path"], scope["query_string"], scope["scheme"], _get_host(scope), *headers)
     return head, authorization.decode("latin-1")
+
+
+def _is_body_changed(ignored: str | None) -> bool:
+    """Return whether names in the body were left out: the key of the answer has another body than the request then."""
+    return ignored is not None and any(name.startswith("body") for name in ignored.split(", "))
 
 
 def _get_host(scope: Scope) -> str | None:
