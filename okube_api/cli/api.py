@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from okube_api.cli.requests import ApiRequests, connect
-from okube_api.cli.runtime import require_token
 
 
 @asynccontextmanager
@@ -17,7 +16,7 @@ async def open_api(url: str | None, token: str | None, *, creates_store: bool = 
     Raise ValueError when it is not, and what opening a store raises, such as StoreLocked.
     """
     if url is not None:
-        async with connect(url, require_token(token)) as requests:
+        async with connect(url, token) as requests:
             yield requests
         return
     from okube_api.cli.local_api import open_local_api  # noqa: PLC0415 - the whole server, which --url does not need

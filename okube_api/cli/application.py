@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from okube_api.cli.api import open_api
 from okube_api.cli.runtime import ask_person, echo, run_command, show_status, write_json
 from okube_api.cli.text_tables import build_label, open_output, print_columns
+from okube_api.client.request_values import build_path
 from okube_api.store.values import Json
 
 
@@ -53,7 +53,7 @@ def delete_application(name: str, *, is_confirmed: bool, url: str | None, token:
     """
 
     async def delete() -> None:
-        path = application_path(name)
+        path = build_path("applications", name)
         async with open_api(url, token) as requests:
             response = await requests.send("GET", path)
             key = response.json()["key"]
@@ -81,8 +81,3 @@ def _confirm(application: Json) -> None:
 
 def _has_terminal() -> bool:
     return sys.stdin.isatty()
-
-
-def application_path(name: str) -> str:
-    """Return the path of the application with an id or key."""
-    return f"/applications/{quote(name, safe='')}"

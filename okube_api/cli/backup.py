@@ -18,7 +18,8 @@ from okube_api.backup.archive import BadBackup
 from okube_api.backup.dump import FIGURES, BackupSource, write_backup
 from okube_api.backup.figures import FigureComparison, compare_figures, compute_figures
 from okube_api.backup.restore import StoreNotEmpty, check_backup_secret, check_empty, open_backup, restore_archive
-from okube_api.cli.runtime import build_store, echo, fail, require_token, run_command
+from okube_api.cli.requests import require_token
+from okube_api.cli.runtime import build_store, echo, fail, run_command
 from okube_api.clock import utc_now
 from okube_api.ingest.batches import Batches
 from okube_api.settings import Settings
@@ -50,18 +51,17 @@ class _BackupProgress:
 
 def backup(target: Path, url: str | None, token: str | None) -> None:
     """Write a backup to a file that does not exist."""
-    checked_token = "" if url is None else require_token(token)
     if target.exists():
         fail(f"{target} exists. Choose another file name.")
     if not target.absolute().parent.is_dir():
         fail(f"The folder {target.absolute().parent} does not exist.")
     try:
-        run_command(_backup(target, url, checked_token))
+        run_command(_backup(target, url, token))
     except BadBackup as error:
         fail(str(error))
 
 
-async def _backup(target: Path, url: str | None, token: str) -> None:
+async def _backup(target: Path, url: str | None, token: str | None) -> None:
     with _open_draft(target) as (draft, file):
         if url is None:
             await _write_local(file)
@@ -108,9 +108,9 @@ async def _write_local(file: IO[bytes]) -> None:
         await store.close()
 
 
-async def _download(file: IO[bytes], url: str, token: str) -> None:
+async def _download(file: IO[bytes], url: str, token: str | None) -> None:
     """Write the backup that a server sends.  Raise BadBackup when it refuses or stops."""
-    headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
+    headers = {"Authorization": f"Bearer {require_token(token)}", "Accept-Encoding": "identity"}
     has_begun = False
     try:
         async with (

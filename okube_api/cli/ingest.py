@@ -1,13 +1,15 @@
 """Ingests files of events, and rebuilds the facts of an application."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from okube_api.cli.remote import RemoteServer
-from okube_api.cli.runtime import build_remote, echo, fail, open_services, run_command, show_status
+from okube_api.cli.requests import ApiRequests, connect
+from okube_api.cli.runtime import echo, fail, open_services, run_command, show_status
 from okube_api.cli.uploads import progress_bar
+from okube_api.client.request_values import build_path
 from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.file_blocks import Progress
@@ -16,6 +18,7 @@ from okube_api.ingest.parse.read_options import ReadOptions
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
 
+_CHUNK_BYTES = 2**20
 _REASONS_SHOWN = 5
 _COUNTS_SHOWN = {
     "unmatched": "in no place",
@@ -58,7 +61,8 @@ def ingest(
             files,
             options,
             atomic=atomic,
-            server=build_remote(url, token),
+            url=url,
+            token=token,
             show_batch=show,
         )
     )
@@ -73,18 +77,22 @@ async def _ingest(
     options: ReadOptions,
     *,
     atomic: bool,
-    server: RemoteServer | None,
+    url: str | None,
+    token: str | None,
     show_batch: Callable[[Path, Mapping[str, Any]], None],
 ) -> None:
     """Ingest files one after the other; show_batch: called with each file and its batch."""
     options.check(kind)
     for path in files:
         detect_format(path)  # a file name with an unknown format fails before any file is ingested
-    if server is not None:
-        for path in files:
-            with progress_bar(path, "computing facts") as show_size:
-                batch = await server.upload_file(name, kind, path, options, atomic=atomic, on_progress=show_size)
-            show_batch(path, batch)
+    if url is not None:
+        async with connect(url, token) as requests:
+            for path in files:
+                with progress_bar(path, "computing facts") as show_size:
+                    batch = await _upload_file(
+                        requests, name, kind, path, options, atomic=atomic, on_progress=show_size
+                    )
+                show_batch(path, batch)
         return
     async with open_services(Settings()) as services:
         application = Application.from_document(await services.applications.get_by_name(name))
@@ -95,6 +103,43 @@ async def _ingest(
                     application, kind, path, options=options, atomic=atomic, on_progress=on_progress
                 )
             show_batch(path, batch)
+
+
+async def _upload_file(
+    requests: ApiRequests,
+    application: str,
+    kind: str,
+    path: Path,
+    options: ReadOptions,
+    *,
+    atomic: bool,
+    on_progress: Callable[[int], None],
+) -> Mapping[str, Any]:
+    """Ingest a file through a server and return its batch, visible to questions.  Raise RemoteError.
+
+    A batch of which every line was rejected is returned like others.
+    on_progress: called with the number of bytes sent so far.
+    """
+    media_type, encoding = detect_format(path)
+    response = await requests.send(
+        "POST",
+        build_path("applications", application, "ingest", kind),
+        params={**options.as_parameters(), **({"atomic": "true"} if atomic else {})},
+        allowed_codes=("nothing_accepted",),
+        headers={"Content-Type": media_type, "Content-Encoding": encoding},
+        content=_read_chunks(path, on_progress),
+    )
+    batch: dict[str, Any] = response.json()
+    return batch
+
+
+async def _read_chunks(path: Path, on_progress: Callable[[int], None]) -> AsyncIterator[bytes]:
+    sent = 0
+    with path.open("rb") as file:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+            yield chunk
+            sent += len(chunk)
+            on_progress(sent)
 
 
 def _show_progress(show_size: Callable[[int], None], progress: Progress) -> None:
@@ -116,13 +161,14 @@ def print_result(path: Path, batch: Mapping[str, Any]) -> None:
 
 def rebuild(application: str, url: str | None, token: str | None) -> None:
     """Rebuild the facts of an application, through a server or straight in the store."""
-    run_command(_rebuild(application, build_remote(url, token)))
+    run_command(_rebuild(application, url, token))
 
 
-async def _rebuild(name: str, server: RemoteServer | None) -> None:
+async def _rebuild(name: str, url: str | None, token: str | None) -> None:
     with show_status(f"Rebuilding the facts of {name}..."):
-        if server is not None:
-            await server.rebuild(name)
+        if url is not None:
+            async with connect(url, token) as requests:
+                await requests.send("POST", build_path("applications", name, "rebuild"))
         else:
             async with open_services(Settings()) as services:
                 application = Application.from_document(await services.applications.get_by_name(name))

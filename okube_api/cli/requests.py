@@ -53,7 +53,7 @@ class ApiRequests:
         try:
             response = await self._client.request(method, path, **request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RemoteError(describe_silence(self._address, error)) from None
+            raise RemoteError(_describe_silence(self._address, error)) from None
         if response.has_redirect_location:
             raise RemoteError(f"{self._address} redirects to {response.headers['Location']}. Correct --url.")
         if response.headers.get("Content-Type", "").startswith("text/html"):
@@ -80,28 +80,45 @@ class ApiRequests:
 
 
 @asynccontextmanager
-async def connect(url: str, token: str) -> AsyncIterator[ApiRequests]:
+async def connect(url: str, token: str | None) -> AsyncIterator[ApiRequests]:
     """Yield requests to a running server.
 
     url: such as http://127.0.0.1:8000.
     token: from POST /auth/login, or an API key.
-    Raise RemoteError for a URL that is none, or certificates that cannot be read.
+    Raise RemoteError for a URL or a token that is none, or certificates that cannot be read.
     """
     import httpx  # noqa: PLC0415 - a server does not need it
 
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {require_token(token)}"}
     timeout = httpx.Timeout(None, connect=_CONNECT_S)
     try:
         client = httpx.AsyncClient(base_url=url.rstrip("/"), timeout=timeout, headers=headers)
     except httpx.InvalidURL as error:
-        raise RemoteError(describe_silence(url, error)) from None
+        raise RemoteError(_describe_silence(url, error)) from None
     except OSError as error:
         raise RemoteError(f"The certificates of SSL_CERT_FILE cannot be read ({error.strerror}).") from None
     async with client:
         yield ApiRequests(client, url)
 
 
-def describe_silence(address: str, error: Exception) -> str:
+def require_token(token: str | None) -> str:
+    """Return the token for a running server.
+
+    Spaces and line ends around it are left out: a file that was written on Windows ends with them.
+    Raise RemoteError when there is none, or one that cannot be sent: errors of the HTTP library would have the token in
+    their text.
+    """
+    text = (token or "").strip()
+    if not text:
+        raise RemoteError("--url needs a token: pass --token, or set OKUBE_TOKEN.")
+    if not (text.isascii() and text.isprintable()):
+        raise RemoteError(
+            "The token of --token or OKUBE_TOKEN has a character that tokens cannot have. Copy the token again."
+        )
+    return text
+
+
+def _describe_silence(address: str, error: Exception) -> str:
     """Return a sentence on a server that does not answer."""
     reason = str(error) or type(error).__name__
     return f"{address} does not answer ({reason}). Check --url, and that the server is running."

@@ -18,7 +18,6 @@ from rich.text import Text
 
 from okube_api.auth.secret import BadSecret, load_secret_key
 from okube_api.auth.secret_fingerprint import claim_store
-from okube_api.cli.remote import RemoteServer
 from okube_api.cli.requests import RemoteError
 from okube_api.cli.text_tables import make_printable
 from okube_api.clock import utc_now
@@ -179,22 +178,3 @@ async def open_services(settings: Settings) -> "AsyncIterator[Services]":
 def build_store(settings: Settings) -> Store:
     """Return the store that the settings name, not started."""
     return open_store(settings.store_url, SCHEMA, memory_limit=settings.memory_limit, threads=settings.threads)
-
-
-def build_remote(url: str | None, token: str | None) -> RemoteServer | None:
-    """Return the running server to use, None without a URL: the command then opens the store itself."""
-    return None if url is None else RemoteServer(url, require_token(token))
-
-
-def require_token(token: str | None) -> str:
-    """Return the token for a running server; end the process when there is none, or one that cannot be sent.
-
-    Spaces and line ends around it are left out: a file that was written on Windows ends with them.  Errors of the HTTP
-    library would have the token in their text.
-    """
-    text = (token or "").strip()
-    if not text:
-        fail("--url needs a token: pass --token, or set OKUBE_TOKEN.")
-    if not (text.isascii() and text.isprintable()):
-        fail("The token of --token or OKUBE_TOKEN has a character that tokens cannot have. Copy the token again.")
-    return text

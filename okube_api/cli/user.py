@@ -1,7 +1,6 @@
 """Creates users and gives them roles, lists, disables and enables them."""
 
 import sys
-from urllib.parse import quote
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -9,10 +8,10 @@ from okube_api.auth.invitations import requires_token
 from okube_api.auth.passwords import require_strong_password
 from okube_api.auth.repository import Role
 from okube_api.cli.api import open_api
-from okube_api.cli.application import application_path
-from okube_api.cli.remote import RemoteServer
-from okube_api.cli.runtime import ask_person, build_remote, echo, fail, open_services, run_command, write_json
+from okube_api.cli.requests import RemoteError, connect
+from okube_api.cli.runtime import ask_person, echo, fail, open_services, run_command, write_json
 from okube_api.cli.text_tables import build_label, open_output, print_columns
+from okube_api.client.request_values import build_path
 from okube_api.settings import Settings
 from okube_api.store.values import Json
 
@@ -30,13 +29,16 @@ def add_user(
     """Create a user, or give an existing user a role in an application; with a server, invite the user."""
     if platform_admin == (application is not None):
         fail("Pass either --platform-admin, or --application KEY with --role.")
-    server = build_remote(url, token)
-    if server is not None and application is None:
+    if url is not None and application is None:
         fail(
             "A platform administrator cannot be created with --url. Stop the server, then run this command "
             "with its OKUBE_STORE_URL."
         )
-    run_command(_add_user(_normalize_email(email), application, Role(role), password_stdin, server))
+    login = _normalize_email(email)
+    if url is not None and application is not None:
+        run_command(_invite_user(login, application, Role(role), password_stdin=password_stdin, url=url, token=token))
+    else:
+        run_command(_add_user(login, application, Role(role), password_stdin))
 
 
 def _normalize_email(email: str) -> str:
@@ -46,20 +48,32 @@ def _normalize_email(email: str) -> str:
         fail(f"'{email}' is not a valid e-mail address: {error}")
 
 
-async def _add_user(
-    email: str, application: str | None, role: Role, password_stdin: bool, server: RemoteServer | None
+async def _invite_user(
+    email: str, application: str, role: Role, *, password_stdin: bool, url: str, token: str | None
 ) -> None:
-    if server is not None and application is not None:
-        password = _read_password(email, from_stdin=True) if password_stdin else None
-        token = await server.add_user(application, email, password, role)
-        if password is not None:
-            echo(f"Created {email} with the role {role} in {application}.")
-        elif token is None:
-            echo(f"Invited {email} by mail to the role {role} in {application}.")
-        else:
-            echo(f"Invited {email} to the role {role} in {application}. Give the user this token, valid for 72 hours:")
-            sys.stdout.write(f"{token}\n")
-        return
+    """Invite a user through a server; with a password, create the user, for which the token is an administrator's."""
+    body: Json = {"login": email, "role": role}
+    async with connect(url, token) as requests:
+        if password_stdin:
+            body["password"] = _read_password(email, from_stdin=True)
+        response = await requests.send("POST", build_path("applications", application, "users"), json=body)
+    user: Json = response.json()
+    invitation = user["token"]
+    if password_stdin and user["status"] != "active":
+        raise RemoteError(
+            f"{email} is invited and sets the password. Token: {invitation or 'sent by mail'}. Only platform "
+            "administrators may set the password."
+        )
+    if password_stdin:
+        echo(f"Created {email} with the role {role} in {application}.")
+    elif invitation is None:
+        echo(f"Invited {email} by mail to the role {role} in {application}.")
+    else:
+        echo(f"Invited {email} to the role {role} in {application}. Give the user this token, valid for 72 hours:")
+        sys.stdout.write(f"{invitation}\n")
+
+
+async def _add_user(email: str, application: str | None, role: Role, password_stdin: bool) -> None:
     async with open_services(Settings()) as services:
         users = services.sessions.users
         document = await services.applications.get_by_name(application) if application else None
@@ -110,7 +124,7 @@ def list_users(application: str | None, *, as_json: bool, url: str | None, token
     """Print all users with their roles, or the users and pending invitations of an application."""
 
     async def list_all() -> None:
-        path = "/admin/users" if application is None else f"{application_path(application)}/users"
+        path = "/admin/users" if application is None else build_path("applications", application, "users")
         async with open_api(url, token) as requests:
             users = await requests.read_list(path)
         if as_json:
@@ -149,7 +163,7 @@ def set_disabled(email: str, *, disabled: bool, url: str | None, token: str | No
 
     async def change() -> None:
         async with open_api(url, token) as requests:
-            await requests.send("PUT", f"/admin/users/{quote(login, safe='')}", json={"disabled": disabled})
+            await requests.send("PUT", build_path("admin", "users", login), json={"disabled": disabled})
         if disabled:
             echo(f"{login} cannot log in any more.")
         else:

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 import structlog
 from okube_api.cli.api import open_api
-from okube_api.cli.requests import ApiRefusal, RemoteError
-from okube_api.cli.runtime import open_services, require_token
+from okube_api.cli.requests import ApiRefusal, RemoteError, require_token
+from okube_api.cli.runtime import open_services
 from okube_api.settings import Settings
 from okube_api.store.conditions import EVERYTHING
 from pymongo import AsyncMongoClient
