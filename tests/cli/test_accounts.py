@@ -60,6 +60,17 @@ def test_an_application_is_created_with_its_options_in_a_new_store() -> None:
     assert cells == ["acme shops", "Acme & Co", "Europe/Lisbon", "USD", stored["_id"]]
 
 
+@pytest.fixture(scope="module")
+def shared_store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Create a store with an administrator and an application, for commands that change nothing; return its URL."""
+    url = f"duckdb:{tmp_path_factory.mktemp('shared')}/okube.duckdb"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OKUBE_STORE_URL", url)
+        create_administrator()
+        run_ok("application", "add", "acme")
+    return url
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -76,9 +87,10 @@ def test_an_application_is_created_with_its_options_in_a_new_store() -> None:
         (("application", "delete", "acme"), "Pass --yes to delete the application."),
     ],
 )
-def test_refusals_are_one_sentence(arguments: tuple[str, ...], message: str) -> None:
-    create_administrator()
-    run_ok("application", "add", "acme")
+def test_refusals_are_one_sentence(
+    arguments: tuple[str, ...], message: str, shared_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OKUBE_STORE_URL", shared_store)
     result = run_cli(*arguments)
     assert result.exit_code == 1
     assert message in result.stderr
