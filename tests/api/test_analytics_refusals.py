@@ -1,20 +1,20 @@
 """Questions that are refused: the status, the pointer to the fault, and a message that says what would work."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
+from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader, Store
 
-from tests.api.analytics import PATH_SUFFIXES, World, load_world
+from tests.api.analytics import PATH_SUFFIXES, World
 from tests.api.connections import call_until
-from tests.api.server import Tenant, run_server
-from tests.truth import tenant as truths
+from tests.api.server import Server, Tenant, share_store
 
 pytestmark = pytest.mark.anyio
 
@@ -287,19 +287,17 @@ async def test_questions_need_a_role_in_the_application(
 # -- limits -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_question_that_needs_too_many_rows_is_refused(
-    store_kind: str, fresh_store_url: Callable[[], str]
-) -> None:
-    async with run_server(store_kind, fresh_store_url(), query_rows=10) as server:
-        world = await load_world(server, truths.beta().truth)
-        url = list_paths(world, Module.PRESENCE)[0]
+async def test_a_question_that_needs_too_many_rows_is_refused(beta: World) -> None:
+    async with share_store(beta.tenant.server, query_rows=10) as strict:
+        reader = strict.client_of(beta.tenant.users[Role.READER])
+        url = list_paths(beta, Module.PRESENCE)[0]
         body = {"params": [{"kpi": "rangeAmplitude"}]}  # it has no rollup
-        response = await world.reader.post(url, params={"from": "2020-12-01", "to": "2024-12-31"}, json=body)
+        response = await reader.post(url, params={"from": "2020-12-01", "to": "2024-12-31"}, json=body)
         assert response.status_code == 422
         assert response.json()["code"] == "too_much_to_read"
         assert "10 rows" in response.json()["detail"]
         assert "shorter period" in response.json()["detail"]
-        response = await world.reader.post(url, params={"from": "2024-03-20", "to": "2024-03-21"}, json=body)
+        response = await reader.post(url, params={"from": "2024-03-20", "to": "2024-03-21"}, json=body)
         assert response.status_code == 200
 
 
@@ -326,12 +324,10 @@ def slow_down(store: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Ev
     return started, stopped
 
 
-async def test_a_question_that_takes_too_long_is_stopped(
-    store_kind: str, fresh_store_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with run_server(store_kind, fresh_store_url(), query_timeout_s=0.2) as server:
-        tenant = await server.create_tenant()
-        started, stopped = slow_down(server.services.store, monkeypatch)
+async def test_a_question_that_takes_too_long_is_stopped(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with share_store(server, query_timeout_s=0.2) as strict:
+        tenant = await strict.create_tenant()
+        started, stopped = slow_down(strict.services.store, monkeypatch)
         response = await tenant.reader.post(f"{tenant.url}/presence/analytics", json=SESSIONS)
         assert started.is_set()
         assert stopped.is_set()

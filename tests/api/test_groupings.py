@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.server import Server, Tenant, run_server
+from tests.api.server import Server, Tenant, share_store
 
 pytestmark = pytest.mark.anyio
 
@@ -201,9 +201,9 @@ async def test_a_question_about_one_site_has_no_groupings_of_sites(shops: Tenant
     assert response.json()["errors"][0]["pointer"] == "/params/0/by/0"
 
 
-async def test_values_by_groupings_have_a_limit_of_their_own(store_kind: str, fresh_store_url: Any) -> None:
-    async with run_server(store_kind, fresh_store_url(), query_grouped_values=3) as server:
-        tenant = await build_tenant(server)
+async def test_values_by_groupings_have_a_limit_of_their_own(server: Server) -> None:
+    async with share_store(server, query_grouped_values=3) as strict:
+        tenant = await build_tenant(strict)
         problem = await ask(tenant, {"kpi": "visits", "by": ["sites"]}, status=422)
         assert problem["code"] == "too_many_values"
         assert problem["errors"][0]["pointer"] == "/params/0/by"

@@ -5,22 +5,22 @@ import csv
 import io
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from okube_api.analytics import answer, memory_watch, rendering, service, table
+from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.engine import selection
 from okube_api.store.protocol import Reader
 from okube_api.threads import check_stopped
 
-from tests.api.analytics import World, load_world
+from tests.api.analytics import World
 from tests.api.connections import call_until
-from tests.api.server import Tenant, run_server
-from tests.truth import tenant as truths
+from tests.api.server import Server, Tenant, share_store
 
 pytestmark = pytest.mark.anyio
 
@@ -45,13 +45,11 @@ def build_everything(module: Module, **options: Any) -> Json:
         ({"params": [{"kpi": "timespentPerScope", "temporals": False}]}, "/params/0/globals"),
     ],
 )
-async def test_an_answer_with_too_many_values_is_refused(
-    store_kind: str, fresh_store_url: Callable[[], str], body: Json, pointer: str
-) -> None:
-    async with run_server(store_kind, fresh_store_url(), query_values=3) as server:
-        world = await load_world(server, truths.beta().truth)
-        url = f"{world.tenant.url}/presence/analytics"
-        response = await world.reader.post(url, params={"from": "2024-03-01", "to": "2024-03-31"}, json=body)
+async def test_an_answer_with_too_many_values_is_refused(beta: World, body: Json, pointer: str) -> None:
+    async with share_store(beta.tenant.server, query_values=3) as strict:
+        reader = strict.client_of(beta.tenant.users[Role.READER])
+        url = f"{beta.tenant.url}/presence/analytics"
+        response = await reader.post(url, params={"from": "2024-03-01", "to": "2024-03-31"}, json=body)
         assert response.status_code == 422, response.text
         assert response.json()["code"] == "too_many_values"
         assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
@@ -60,13 +58,13 @@ async def test_an_answer_with_too_many_values_is_refused(
 
 
 async def test_values_that_are_certain_are_refused_before_anything_is_read(
-    store_kind: str, fresh_store_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise AssertionError("The question is planned.")
 
-    async with run_server(store_kind, fresh_store_url(), query_values=150_000) as server:
-        tenant = await server.create_tenant()
+    async with share_store(server, query_values=150_000) as strict:
+        tenant = await strict.create_tenant()
         monkeypatch.setattr("okube_api.engine.run.plan_question", fail)
         monkeypatch.setattr("okube_api.engine.run.subqueries", fail)
         body = {"params": [{"kpi": "sessions"}] * 50}
@@ -156,11 +154,9 @@ def evaluate_forever(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, 
     return begun, stopped
 
 
-async def test_the_time_limit_ends_the_evaluation(
-    store_kind: str, fresh_store_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with run_server(store_kind, fresh_store_url(), query_timeout_s=0.3) as server:
-        tenant = await server.create_tenant()
+async def test_the_time_limit_ends_the_evaluation(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with share_store(server, query_timeout_s=0.3) as strict:
+        tenant = await strict.create_tenant()
         _, stopped = evaluate_forever(monkeypatch)
         response = await tenant.reader.post(f"{tenant.url}/presence/analytics", json={"params": [{"kpi": "sessions"}]})
         assert response.status_code == 503
@@ -180,11 +176,9 @@ async def test_the_evaluation_ends_when_the_client_disconnects(tenant: Tenant, m
     assert sent[0]["status"] == 499
 
 
-async def test_too_little_memory_ends_the_newest_question(
-    store_kind: str, fresh_store_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with run_server(store_kind, fresh_store_url(), process_memory_mb=512) as server:
-        tenant = await server.create_tenant()
+async def test_too_little_memory_ends_the_newest_question(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with share_store(server, process_memory_mb=512) as strict:
+        tenant = await strict.create_tenant()
         _, stopped = evaluate_forever(monkeypatch)
         monkeypatch.setattr(memory_watch, "read_resident_bytes", lambda: 513 * 2**20)
         response = await tenant.reader.post(f"{tenant.url}/presence/analytics", json={"params": [{"kpi": "sessions"}]})
@@ -195,12 +189,10 @@ async def test_too_little_memory_ends_the_newest_question(
 
 
 @pytest.mark.slow
-async def test_a_large_answer_that_is_not_read_in_time_is_cut(
-    store_kind: str, fresh_store_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_large_answer_that_is_not_read_in_time_is_cut(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_in_parts(monkeypatch)
-    async with run_server(store_kind, fresh_store_url(), query_timeout_s=1) as server:
-        tenant = await server.create_tenant()
+    async with share_store(server, query_timeout_s=1) as strict:
+        tenant = await strict.create_tenant()
         never = asyncio.Event()
         with pytest.raises(TimeoutError):
             await call_until(
