@@ -19,7 +19,7 @@ from okube_api.backup.dump import FIGURES, BackupSource, write_backup
 from okube_api.backup.figures import FigureComparison, compare_figures, compute_figures
 from okube_api.backup.restore import StoreNotEmpty, check_backup_secret, check_empty, open_backup, restore_archive
 from okube_api.cli.requests import require_token
-from okube_api.cli.runtime import build_store, echo, fail, run_command
+from okube_api.cli.runtime import build_store, echo, fail, require_store, run_command
 from okube_api.clock import utc_now
 from okube_api.ingest.batches import Batches
 from okube_api.settings import Settings
@@ -98,8 +98,7 @@ def _open_draft(target: Path) -> Iterator[tuple[Path, IO[bytes]]]:
 
 async def _write_local(file: IO[bytes]) -> None:
     settings = Settings()
-    if settings.store_url.startswith(EMBEDDED_SCHEME) and not settings.store_path.exists():
-        raise BadBackup(f"There is no store at {settings.store_path}. Set OKUBE_STORE_URL.")
+    require_store(settings)
     store = build_store(settings)
     await store.start()
     try:

@@ -1,6 +1,6 @@
 """Checks that everything in the store can be read."""
 
-from okube_api.cli.runtime import build_store, echo, fail, run_command
+from okube_api.cli.runtime import build_store, echo, fail, require_store, run_command
 from okube_api.settings import Settings
 
 
@@ -11,6 +11,7 @@ def check() -> None:
 
 async def _check() -> None:
     settings = Settings()
+    require_store(settings, has_url=False)
     store = build_store(settings)
     damaged = 0
     rows = 0

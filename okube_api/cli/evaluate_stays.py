@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from pydantic import ValidationError
 
-from okube_api.cli.runtime import console, echo, fail, open_services, run_command
+from okube_api.cli.runtime import console, echo, fail, open_services, require_store, run_command
 from okube_api.ingest.evaluation.sample import StaySample, load_sample
 from okube_api.ingest.evaluation.scores import StayScores
 from okube_api.ingest.evaluation.search import Candidate, search_settings
@@ -52,7 +52,9 @@ def evaluate_stays(
 async def _evaluate(
     name: str, path: Path, options: ReadOptions, settings: str | None, *, search: bool, places: bool, as_json: bool
 ) -> None:
-    async with open_services(Settings()) as services:
+    store_settings = Settings()
+    require_store(store_settings, has_url=False)
+    async with open_services(store_settings) as services:
         application = Application.from_document(await services.applications.get_by_name(name))
         with console.status("Reading visits and pings..."):
             sample = await load_sample(services.store, application, services.secret, path, options)

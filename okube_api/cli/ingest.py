@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from okube_api.cli.requests import ApiRequests, connect
-from okube_api.cli.runtime import echo, fail, open_services, run_command, show_status
+from okube_api.cli.runtime import echo, fail, open_services, require_store, run_command, show_status
 from okube_api.cli.uploads import progress_bar
 from okube_api.client.request_values import build_path
 from okube_api.errors import format_suggestion
@@ -94,7 +94,9 @@ async def _ingest(
                     )
                 show_batch(path, batch)
         return
-    async with open_services(Settings()) as services:
+    settings = Settings()
+    require_store(settings)
+    async with open_services(settings) as services:
         application = Application.from_document(await services.applications.get_by_name(name))
         for path in files:
             with progress_bar(path, "computing facts") as show_size:
@@ -170,7 +172,9 @@ async def _rebuild(name: str, url: str | None, token: str | None) -> None:
             async with connect(url, token) as requests:
                 await requests.send("POST", build_path("applications", name, "rebuild"))
         else:
-            async with open_services(Settings()) as services:
+            settings = Settings()
+            require_store(settings)
+            async with open_services(settings) as services:
                 application = Application.from_document(await services.applications.get_by_name(name))
                 await services.ingest.rebuild(application)
     echo(f"The facts of {name} are rebuilt.")

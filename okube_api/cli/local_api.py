@@ -16,10 +16,9 @@ from okube_api.auth.repository import Role, User
 from okube_api.auth.sessions import Identity, LoginSessions
 from okube_api.auth.tokens import Token
 from okube_api.cli.requests import ApiRequests
-from okube_api.cli.runtime import open_services, show_status
+from okube_api.cli.runtime import open_services, require_store, show_status
 from okube_api.kit.ids import new_id
 from okube_api.settings import Settings
-from okube_api.store import EMBEDDED_SCHEME
 
 _BASE_URL = "http://localhost"
 _SERVER_ONLY = {
@@ -69,10 +68,8 @@ async def open_local_api(*, creates_store: bool) -> AsyncIterator[ApiRequests]:
     Raise ValueError when it is not, and what opening a store raises, such as StoreLocked.
     """
     settings = Settings()
-    if not creates_store and settings.store_url.startswith(EMBEDDED_SCHEME) and not settings.store_path.exists():
-        raise ValueError(
-            f"There is no store at {settings.store_path}. Set OKUBE_STORE_URL, or use a running server with --url."
-        )
+    if not creates_store:
+        require_store(settings)
     async with open_services(settings.model_copy(update=_SERVER_ONLY)) as services:
         app = create_app(services.settings, store=services.store)
         app.state.services, app.state.starting = replace(services, sessions=OperatorSessions(services)), None

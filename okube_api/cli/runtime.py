@@ -98,7 +98,8 @@ def report_errors(*, warns_of_variables: bool = True) -> Iterator[None]:
         echo("okube-api: interrupted.")
         raise typer.Exit(130) from None
     except ValidationError as error:  # of the settings
-        fail("; ".join(f"OKUBE_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()))
+        faults = [(f"OKUBE_{str(fault['loc'][0]).upper()}", fault["msg"]) for fault in error.errors()]
+        fail("; ".join(f"{name}: {message.removeprefix('Value error, ')}" for name, message in faults))
     except Unavailable as error:
         is_embedded = os.environ.get("OKUBE_STORE_URL", EMBEDDED_SCHEME).startswith(EMBEDDED_SCHEME)
         fail(str(error) if is_embedded else f"{error}. Is the database of OKUBE_STORE_URL running?")
@@ -114,6 +115,21 @@ def report_errors(*, warns_of_variables: bool = True) -> Iterator[None]:
         if error.strerror is None:
             raise
         fail(describe_os_error(error))
+
+
+def require_store(settings: Settings, *, has_url: bool = True) -> None:
+    """Raise ValueError when there is no embedded store yet at the URL of the settings, OSError when it cannot be found.
+
+    Without this, a command in a wrong folder creates an empty store there.
+    has_url: whether the command has the option --url.
+    """
+    if not settings.store_url.startswith(EMBEDDED_SCHEME):
+        return
+    try:
+        settings.store_path.stat()
+    except FileNotFoundError:
+        hint = ", or use a running server with --url" if has_url else ""
+        raise ValueError(f"There is no store at {settings.store_path}. Set OKUBE_STORE_URL{hint}.") from None
 
 
 def ask_person(question: str, *, hides_input: bool = False, confirms: bool = False) -> str:

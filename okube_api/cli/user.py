@@ -9,7 +9,7 @@ from okube_api.auth.passwords import require_strong_password
 from okube_api.auth.repository import Role
 from okube_api.cli.api import open_api
 from okube_api.cli.requests import RemoteError, connect
-from okube_api.cli.runtime import ask_person, echo, fail, open_services, run_command, write_json
+from okube_api.cli.runtime import ask_person, echo, fail, open_services, require_store, run_command, write_json
 from okube_api.cli.text_tables import build_label, open_output, print_columns
 from okube_api.client.request_values import build_path
 from okube_api.settings import Settings
@@ -110,7 +110,9 @@ def set_password(email: str, *, password_stdin: bool) -> None:
 
 
 async def _set_password(email: str, password_stdin: bool) -> None:
-    async with open_services(Settings()) as services:
+    settings = Settings()
+    require_store(settings, has_url=False)
+    async with open_services(settings) as services:
         users = services.sessions.users
         if (user := await users.find_by_login(email)) is None:
             raise ValueError(f"There is no user {email}. Create one with `okube-api user add`.")

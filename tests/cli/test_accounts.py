@@ -18,6 +18,7 @@ from tests.processes import LOGIN, PASSWORD, create_administrator, find_free_por
 pytestmark = pytest.mark.usefixtures("work_folder")
 
 MEMBER = "jeanne@okube.example"
+VISITS = str(Path(__file__).parents[2] / "docs/samples/visits.csv")
 
 
 def run_ok(*arguments: str, text: str = "") -> Result:
@@ -97,7 +98,20 @@ def test_refusals_are_one_sentence(
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("command", [("user", "list"), ("application", "list"), ("user", "disable", MEMBER)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("user", "list"),
+        ("application", "list"),
+        ("user", "disable", MEMBER),
+        ("user", "password", MEMBER),
+        ("check",),
+        ("rebuild", "acme"),
+        ("backup", "okube.backup"),
+        ("ingest", "acme", "visits", VISITS),
+        ("evaluate-stays", "acme", VISITS),
+    ],
+)
 def test_a_store_is_not_created_by_looking(work_folder: Path, command: tuple[str, ...]) -> None:
     result = run_cli(*command)
     assert result.exit_code == 1

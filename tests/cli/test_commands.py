@@ -133,6 +133,7 @@ def test_expected_errors_print_one_sentence(arguments: tuple[str, ...], text: st
     ("name", "value", "message"),
     [
         ("OKUBE_SECRET_KEY", "short", "32"),
+        ("OKUBE_STORE_URL", "sqlite:x", "OKUBE_STORE_URL: 'sqlite:x' is not a store URL."),
         ("OKUBE_TOKEN_HOURS", "x", "OKUBE_TOKEN_HOURS"),
         ("OKUBE_STORE_URL", "x", "duckdb:PATH"),
     ],
