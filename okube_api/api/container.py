@@ -25,6 +25,7 @@ from okube_api.http.rate_limits import RateLimits
 from okube_api.ingest.invalidation import Invalidation
 from okube_api.ingest.raw.ping_days import has_pings
 from okube_api.ingest.service import Ingest
+from okube_api.jobs.ends import JobEnds
 from okube_api.jobs.repository import JobRepository
 from okube_api.jobs.results import JobResults
 from okube_api.jobs.runner import JobRunner
@@ -73,6 +74,7 @@ class Services:
     jobs: JobRepository
     job_results: JobResults
     job_runner: JobRunner
+    job_ends: JobEnds
     deletion: ApplicationDeletion
 
 
@@ -151,6 +153,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         jobs=jobs,
         job_results=job_results,
         job_runner=JobRunner(jobs, job_results, work, most_bytes=settings.job_results_mb * 2**20),
+        job_ends=JobEnds(jobs),
         deletion=deletion,
     )
 

@@ -106,6 +106,11 @@ class JobRepository(Repository):
             await self.store.insert(JOBS, [job])
         return job
 
+    async def find_unfinished(self, ids: AbstractSet[str]) -> set[str]:
+        """Return those of some ids whose jobs have not ended."""
+        jobs = await self.store.find(JOBS, OneOf("_id", tuple(ids)) & OneOf("state", UNFINISHED), fields=("state",))
+        return {job["_id"] for job in jobs}
+
     async def get_question(self, job: Json) -> Json:
         """Return the question of an unfinished job.  Raise NotFound."""
         question = await self.store.get(JOB_QUESTIONS, equal("_id", job["_id"]))

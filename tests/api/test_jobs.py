@@ -9,10 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from okube_api.analytics.service import Analytics
-from okube_api.api.routes import jobs as routes
 from okube_api.auth.repository import USERS, Role
 from okube_api.catalogue.kpi import Module
-from okube_api.jobs import runner
+from okube_api.jobs import ends, runner
 from okube_api.jobs.repository import JOB_QUESTIONS, JOBS
 from okube_api.jobs.results import JOB_RESULTS
 from okube_api.store.conditions import equal
@@ -221,7 +220,7 @@ async def test_progress_counts_periods_and_groups_of_params(alpha: World, monkey
 async def test_a_client_can_wait_for_the_end(
     tenant: Tenant, paused: PausedQuestions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "_POLL_S", 0.01)
+    monkeypatch.setattr(ends, "_POLL_S", 0.01)
     job = await queue(tenant.reader, build_url(tenant))
     await paused.wait_for(started=1)
     soon = await tenant.reader.get(f"/jobs/{job['_id']}?wait=0")

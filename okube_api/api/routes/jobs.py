@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Annotated, Any
 
 import orjson
@@ -39,7 +38,6 @@ ITEM = (*under_applications("/jobs/{job}"), "/jobs/{job}")
 RESULT = tuple(f"{path}/result" for path in ITEM)
 
 LONGEST_WAIT_S = 30
-_POLL_S = 0.25  # between two looks at a job that a client waits for
 
 JobInPath = Annotated[str, Path(description="Id of the job.")]
 Wait = Annotated[
@@ -103,13 +101,8 @@ async def get_job(request: Request, access: VisibleJob, services: ServicesDep, w
 
 async def _wait_for_end(job: Json, services: Services, wait_s: int, stopping: asyncio.Event) -> Json:
     """Return a job as soon as it has ended, or as it is after some seconds or when the server stops."""
-    loop = asyncio.get_running_loop()
-    end_s = loop.time() + wait_s
-    while job["state"] in UNFINISHED and loop.time() < end_s and not stopping.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _POLL_S)
-        job = await services.jobs.get_by_id(job["_id"])
-    return job
+    await services.job_ends.wait(job["_id"], wait_s, stopping)
+    return await services.jobs.get_by_id(job["_id"])
 
 
 _RESULT_RESPONSES: dict[int | str, dict[str, Any]] = {
