@@ -140,6 +140,11 @@ class AnswerCache:
         self._bytes += _count_bytes(key, entry)
         self._limit_bytes()
 
+    def has_response(self, key: CacheKey, request_head: Hashable) -> bool:
+        """Return whether a response is kept; whether it is still valid is not checked, which may need a query."""
+        entry = self._entries.get(key)
+        return entry is not None and request_head in entry.responses
+
     def put_response(self, key: CacheKey, entry: CacheEntry, request_head: Hashable, response: SentResponse) -> None:
         """Add a response to an entry, unless the entry was dropped meanwhile; drop the oldest of too many."""
         if self._entries.get(key) is not entry:

@@ -167,6 +167,8 @@ async def _repeat(
     request = Request(scope)
     services = get_services(request)
     key = CacheKey(facts.path, facts.query, facts.media_type, body)
+    if not services.analytics.answer_cache.has_response(key, head):
+        return None
     with services.store.hold_revisions():
         try:
             identity = await services.sessions.identify(authorization)
