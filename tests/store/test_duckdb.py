@@ -62,6 +62,7 @@ async def test_a_second_process_gets_a_helpful_error(store: Store, tmp_path: Pat
     """Start a second process, which must fail within a second."""
     code = f"""
 import asyncio, time
+import okube_api.store.duckdb.store  # takes a while on a busy machine
 from okube_api.store import open_store
 from okube_api.store.errors import StoreLocked
 from okube_api.store.schema import Schema
