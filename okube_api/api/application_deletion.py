@@ -186,7 +186,8 @@ class ApplicationDeletion:
                 await self._users.drop_role(user, application)
         while keys := await self._store.find(KEYS, Overlaps("applications", (application,)), limit=_FEW):
             for key in keys:
-                await self._keys.drop_application(key, application)
+                with suppress(NotFound):  # its user has revoked it meanwhile
+                    await self._keys.drop_application(key, application)
         await self._delete_in_steps(IDEMPOTENCY, Overlaps("applications", (application,)))
         await self._store.delete(MAIL_COUNTS, equal("_id", hash_counter(application)))
         # A lease that is valid is deleted by its process.

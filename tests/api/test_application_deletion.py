@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -288,6 +289,23 @@ async def test_api_keys_lose_the_application_and_never_gain_others(
     assert (await server.client(tokens[0]).get("/applications")).status_code == 401
     listed = (await server.client(tokens[1]).get("/applications")).json()["documents"]
     assert [document["_id"] for document in listed] == [other_tenant.id]
+
+
+async def test_an_api_key_that_is_revoked_meanwhile_does_not_stop_the_removal(
+    server: Server, tenant: Tenant, platform: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = server.services.sessions.keys
+    drop = keys.drop_application
+
+    async def revoke_first(key: dict[str, Any], application: str) -> None:
+        await keys.remove(key)
+        await drop(key, application)
+
+    await platform.post("/auth/keys", json={"name": "x", "applications": [tenant.id]})
+    monkeypatch.setattr(keys, "drop_application", revoke_first)
+    assert (await delete(platform, tenant)).status_code == 204
+    await server.services.deletion.drain()
+    assert set((await count_documents(server, tenant.id)).values()) == {0}
 
 
 # -- who may delete, and confirmation -----------------------------------------------------------------------------
