@@ -36,6 +36,7 @@ _WELCOME = """
     explorer   {url}/
     login      {login}
     password   {password}
+    manual     {url}/manual/
     docs       {url}/docs   (Execute POST /auth/login, then any other)
 
   A first question from a terminal:

@@ -120,10 +120,11 @@ def test_readme_has_the_first_question_that_is_printed() -> None:
 def test_welcome_names_the_explorer_first(capsys: pytest.CaptureFixture[str]) -> None:
     print_welcome("http://127.0.0.1:8000", "forty-two", Path("okube-demo"), UNTIL)
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
-    assert [line[:2] for line in lines[1:5]] == [
+    assert [line[:2] for line in lines[1:6]] == [
         ["explorer", "http://127.0.0.1:8000/"],
         ["login", LOGIN],
         ["password", "forty-two"],
+        ["manual", "http://127.0.0.1:8000/manual/"],
         ["docs", "http://127.0.0.1:8000/docs"],
     ]
 
