@@ -104,7 +104,7 @@ async def test_days_are_added_to_a_folder(tmp_path: Path, monkeypatch: pytest.Mo
 def test_days_file_that_was_changed_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     (tmp_path / DAYS_FILE).write_text("{}", encoding="utf-8")
-    result = run_cli("demo", "--folder", str(tmp_path))
+    result = run_cli("demo", "--port", "0", "--folder", str(tmp_path))
     assert result.exit_code == 1
     assert "demo.json was changed. Delete the folder" in result.stderr
     assert "Traceback" not in result.output
@@ -135,7 +135,7 @@ def test_demo_refuses_a_password_that_is_easy_to_guess(
 ) -> None:
     (tmp_path / FILE).touch()
     monkeypatch.setenv("OKUBE_DEMO_PASSWORD", password)
-    result = run_cli("demo", "--folder", str(tmp_path))
+    result = run_cli("demo", "--port", "0", "--folder", str(tmp_path))
     assert result.exit_code == 1
     assert "OKUBE_DEMO_PASSWORD: The password is too easy to guess." in result.stderr
 
@@ -150,7 +150,7 @@ def test_failing_fill_prints_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("OKUBE_SECRET_KEY", "short")
-    result = run_cli("demo", "--folder", str(tmp_path))
+    result = run_cli("demo", "--port", "0", "--folder", str(tmp_path))
     assert result.exit_code == 1
     errors = capfd.readouterr().err
     assert "32" in errors
