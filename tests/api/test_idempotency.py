@@ -11,6 +11,7 @@ import httpx
 import pytest
 from okube_api.clock import stamp
 from okube_api.http.idempotency import IDEMPOTENCY, LEASE_LIFETIME
+from okube_api.ingest.load import file_blocks
 from okube_api.store.conditions import EVERYTHING, equal
 from okube_api.store.errors import Unavailable
 from starlette.responses import Response
@@ -307,7 +308,7 @@ async def test_repetition_finds_what_an_attempt_without_an_answer_created(
 async def test_upload_that_was_killed_is_taken_again_by_its_repetition(
     server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """End the first attempt while the batch is being received."""
+    """End the first attempt between the storing of the batch and its publication."""
     await tenant.create("sites", key="lyon", **SITE)
     publisher = server.services.ingest._publisher
 
@@ -315,7 +316,8 @@ async def test_upload_that_was_killed_is_taken_again_by_its_repetition(
         raise Unavailable("The database did not answer.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(publisher, "_publish_waiting", fail)  # the batch is stored, and its events are not
+        patched.setattr(file_blocks, "SMALL_BYTES", 0)  # small files are stored and published in one change
+        patched.setattr(publisher, "_publish_waiting", fail)  # the batch is stored, and not published
         assert (await send(tenant, "ingest", "k")).status_code == 503
     (identifier,) = await list_ids(tenant, "ingest")
     again = await send(tenant, "ingest", "k")
