@@ -1,5 +1,6 @@
 """Prints an answer as tables for people: a line for each scope value, with its total, a sparkline and changes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -54,6 +55,7 @@ class AnswerPrinter:
         print_text(self._console, _describe_periods(answer), "bold")
         groups = group_series(answer.results, answer.meta)
         cut: Sequence[str] = ()
+        mark = ""  # of lines of buckets; trends have none
         for kind, group in groups.items():
             if len(group.starts) > 1 and kind.mode == "histogram":
                 cut = answer.meta.get("cut", {}).get(kind.granularity, ())
@@ -65,6 +67,7 @@ class AnswerPrinter:
                 self._print_measures(kind, group)
                 if len(group.starts) > 1:
                     self._print_buckets(kind, group, cut)
+                    mark = "* "
         for element in answer.results:
             if not element["data"]:
                 print_text(self._console, f"There is no data for {element['kpi']} by {element['scope']}.")
@@ -76,7 +79,7 @@ class AnswerPrinter:
         if cut:
             places = [name for name, is_cut in (("first", "0" in cut), ("last", cut[-1] != "0")) if is_cut]
             unit = answer.results[0]["granularity"]
-            print_text(self._console, f"* Only partly in the period: the {' and the '.join(places)} {unit}.")
+            print_text(self._console, f"{mark}Only partly in the period: the {' and the '.join(places)} {unit}.")
         if left_out := answer.meta.get("likeForLike"):
             names = ", ".join(str(site["key"] or site["name"]) for site in left_out[:_MOST_NAMES])
             rest = f" and {len(left_out) - _MOST_NAMES:,} more" if len(left_out) > _MOST_NAMES else ""
@@ -243,11 +246,16 @@ def _describe_periods(answer: AnalyticsAnswer) -> str:
     """Return the days of the answer, and those of the compared periods."""
     text = f"{answer.meta['from']} to {answer.meta['to']} ({answer.timezone})"
     periods = {
-        f"{name_period(each['to'])} ({each['from']} to {each['until']})": None
+        f"{_name_comparison(each['to'])} ({each['from']} to {each['until']})": None
         for element in answer.results
         for each in element.get("comparisons", ())
     }
     return f"{text}, compared with {' and '.join(periods)}" if periods else text
+
+
+def _name_comparison(target: str | Mapping[str, str]) -> str:
+    """Return a compared period as the option `--compare` names it."""
+    return re.sub("[A-Z]", lambda capital: f"-{capital[0].lower()}", name_period(target))
 
 
 def _format_start(start: date | datetime | int | str | None, kind: SeriesKind) -> str:

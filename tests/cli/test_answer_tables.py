@@ -61,6 +61,12 @@ def test_intervals_that_are_cut_are_marked() -> None:
     ]
 
 
+def test_a_trend_that_is_cut_has_no_mark() -> None:
+    element = build_element("visits", {"s": {"name": "Lyon", "all": 8, "temporals": {"0": 5, "1": 3}}}, scope="sites")
+    meta = {"buckets": {"week": ["2024-07-01", "2024-07-08"]}, "cut": {"week": ["0"]}}
+    assert print_lines(Module.PERFORMANCE, [element], **meta)[-1] == "Only partly in the period: the first week."
+
+
 def test_cells_of_a_matrix_have_both_areas() -> None:
     matrix = {"areas": ["door", "shelf"], "users": [[3, 1], [1, 2]], "rate": [[1.0, 0.3333], [0.5, 1.0]]}
     lines = print_lines(Module.PRESENCE, [build_element("areaMatching", {"all": matrix})])
