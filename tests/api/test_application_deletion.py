@@ -86,18 +86,24 @@ async def test_nothing_is_left_and_other_applications_are_untouched(
 async def test_a_deleted_application_cannot_be_read_before_its_data_is_removed(
     server: Server, tenant: Tenant, platform: httpx.AsyncClient
 ) -> None:
-    names = await create_resources(tenant, "own")
+    names = await create_resources(tenant, tenant.key)
+    lists = ("/sites", "/pois", "/campaigns", "/studies", "/applications")
+    own = {"q": tenant.key, "per_page": 100}
     async with share_store(server) as other:
         readers = [tenant.admin, platform, other.client_of(tenant.users[Role.ADMIN])]
         for reader in readers:  # what they read is in memory then
             assert (await reader.get(f"{tenant.url}/sites")).status_code == 200
-        etag = (await platform.get("/sites")).headers["ETag"]
+        etags = {}
+        for path in lists:
+            answer = await platform.get(path, params=own)
+            assert tenant.id in answer.text, path
+            etags[path] = answer.headers["ETag"]
         assert (await delete(platform, tenant)).status_code == 204
         for reader in readers:
             for path in (tenant.url, f"/a/{tenant.id}", f"{tenant.url}/sites", f"/sites/{names['site'][0]}"):
                 assert (await reader.get(path)).status_code == 404, path
-            for path in ("/sites", "/pois", "/campaigns", "/studies", "/applications"):
-                answer = await reader.get(path, params={"per_page": 100}, headers={"If-None-Match": etag})
+            for path in lists:
+                answer = await reader.get(path, params=own, headers={"If-None-Match": etags[path]})
                 assert answer.status_code == 200
                 assert tenant.id not in answer.text, path
             assert (await reader.get(f"/jobs/{names['job'][0]}")).status_code == 404
