@@ -24,6 +24,9 @@ class ConflictingStore:
         self.begun_changes.append(f"{application}:{name}")
         yield self
 
+    async def get(self, *_: object) -> None:
+        """Return None: no application was deleted."""
+
     async def commit(self) -> None:
         """Raise Conflict at the first `conflicts` calls."""
         if len(self.begun_changes) <= self.conflicts:
