@@ -21,7 +21,7 @@ QUESTIONS = [block for block in BLOCKS if block.ask]
 SKIPPED = {
     "serves until it is stopped": 3,
     "needs a container engine": 4,
-    "installs into the machine": 2,
+    "installs into the machine": 3,
     "takes minutes": 5,
     "asks for a password": 1,
     "names a process of yours": 1,
