@@ -238,18 +238,21 @@ async def test_a_job_that_has_ended_is_not_cancelled(
             may_end.set()
         return is_renewed
 
+    async def are_completed() -> bool:
+        return completed == 2
+
     monkeypatch.setattr(JobRepository, "finish", finish_late)
     monkeypatch.setattr(JobRepository, "renew", renew_and_count)
     for error, state in ((None, "done"), (Impossible("It is too large."), "failed")):
         may_end.clear()
-        refused, process.work.error = 0, error
+        refused, completed, process.work.error = 0, 0, error
         job, next_job = [await queue(process.jobs) for _ in range(2)]
         async with running(process):
             ended = await process.wait_for(job, state)
             await process.wait_for(next_job, "done")
+            await poll(are_completed)  # the state is stored before the call has returned
         if state == "done":
             assert [part async for part in results.read(ended)] == [ANSWER]
-    assert completed == 4
 
 
 # -- processes that stop and die ---------------------------------------------------------------------------------------
