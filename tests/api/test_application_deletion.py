@@ -88,7 +88,7 @@ async def test_a_deleted_application_cannot_be_read_before_its_data_is_removed(
 ) -> None:
     names = await create_resources(tenant, tenant.key)
     lists = ("/sites", "/pois", "/campaigns", "/studies", "/applications")
-    own = {"q": tenant.key, "per_page": 100}
+    own: dict[str, str | int] = {"q": tenant.key, "per_page": 100}
     async with share_store(server) as other:
         readers = [tenant.admin, platform, other.client_of(tenant.users[Role.ADMIN])]
         for reader in readers:  # what they read is in memory then
