@@ -30,6 +30,12 @@ def start_command(
     prepare: Callable[[], None] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a command in a folder, with buffered output as from a shell; kill it at the end."""
+
+    def prepare_process() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in what a script runs in the background
+        if prepare is not None:
+            prepare()
+
     with subprocess.Popen(
         [sys.executable, "-m", "okube_api", *arguments],
         stdout=output,
@@ -37,7 +43,7 @@ def start_command(
         stdin=source,
         cwd=folder,
         env=ENVIRONMENT | (environment or {}),
-        preexec_fn=prepare,  # noqa: PLW1509 - this process starts no threads before
+        preexec_fn=prepare_process,  # noqa: PLW1509 - this process starts no threads before
     ) as process:
         try:
             yield process
