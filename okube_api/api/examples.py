@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from okube_api.applications.schemas import ApplicationAnswer, ApplicationCreate, ApplicationUpdate
-from okube_api.auth.schemas import KeyCreate, Login, MemberCreate, MemberUpdate, PasswordChange, Setup
+from okube_api.auth.schemas import AccountUpdate, KeyCreate, Login, MemberCreate, MemberUpdate, PasswordChange, Setup
 from okube_api.campaigns.schemas import CampaignCreate, CampaignUpdate, LeverCreate, LeverUpdate
 from okube_api.equipments.schemas import EquipmentCreate, EquipmentUpdate
 from okube_api.kit import demo_names
@@ -58,6 +58,7 @@ EXAMPLES: Mapping[type[BaseModel], Json] = {
     KeyCreate: {"name": "weekly report", "applications": [demo_names.APPLICATION], "role": "editor"},
     MemberCreate: {"login": "jeanne@example.com", "role": "reader"},
     MemberUpdate: {"role": "editor"},
+    AccountUpdate: {"disabled": True},
     ApplicationCreate: _APPLICATION,
     ApplicationUpdate: {"settings": {"attribution": {"windows": {"click": 14}}}},
     ApplicationAnswer: {
