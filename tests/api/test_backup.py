@@ -3,14 +3,22 @@
 import asyncio
 import io
 import zipfile
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
 from okube_api.backup import stream
 
-from tests.api.server import Server
+from tests.api.server import Server, run_server
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def shared_server(store_kind: str, fresh_store_url: Callable[[], str]) -> AsyncIterator[Server]:
+    """Run the application on a store of its own: a backup takes all that other tests have left in the shared one."""
+    async with run_server(store_kind, fresh_store_url()) as server:
+        yield server
 
 
 async def test_backup_is_a_complete_archive(platform: httpx.AsyncClient) -> None:
