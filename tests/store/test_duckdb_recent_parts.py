@@ -49,6 +49,29 @@ def test_another_version_of_the_table_is_read_again() -> None:
     assert list_places(recent, version=5) is None
 
 
+def test_applications_that_read_nothing_twice_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read a table of more applications than are remembered, and more partitions of one table."""
+    monkeypatch.setattr(recent_parts, "_MAX_TABLES", 3)
+    monkeypatch.setattr(recent_parts, "_MAX_REQUESTED", 2)
+    recent = RecentParts()
+    for application in "abcd":
+        assert recent.find(application, TABLE, 1, 1) == (None, False)
+    assert recent.find("a", TABLE, 1, 1) == (None, False)  # forgotten
+    assert recent.find("d", TABLE, 1, 1) == (None, True)
+    for part in (2, 3, 4):
+        assert recent.find("d", TABLE, 1, part) == (None, False)
+    assert recent.find("d", TABLE, 1, 1) == (None, False)  # forgotten
+
+
+def test_a_deleted_application_is_forgotten() -> None:
+    recent = RecentParts()
+    keep(recent, build_rows("x"))
+    recent.forget("b")
+    assert list_places(recent) == ["x"]
+    recent.forget("a")
+    assert list_places(recent) is None
+
+
 def test_what_is_too_large_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a partition of many rows, and more partitions than fit."""
     monkeypatch.setattr(recent_parts, "MAX_ROWS", 2)

@@ -23,6 +23,8 @@ MAX_ROWS = 20_000
 """The most rows of a partition that is kept."""
 _MAX_PART_BYTES, _MAX_BYTES = 8 * 2**20, 64 * 2**20
 _MAX_PARTS = 4  # of a table: most small changes are about today
+_MAX_TABLES = 1000  # of all applications, also those of which nothing was read twice
+_MAX_REQUESTED = 100  # partitions of a table
 _MAX_PENDING = 64
 _MAX_CHUNKS = 16
 _FEW_KEYS = 4
@@ -86,11 +88,15 @@ class RecentParts:
             entry = self._tables.get(key)
             if entry is None or entry.version != version:
                 entry = self._tables[key] = _RecentTable(table, version)
+                if len(self._tables) > _MAX_TABLES:
+                    self._tables.popitem(last=False)
             self._tables.move_to_end(key)
             entry.apply_pending()
             if part in entry.parts:
                 return entry.parts[part], False
             must_load = part in entry.requested
+            if len(entry.requested) >= _MAX_REQUESTED:
+                entry.requested.clear()
             entry.requested.add(part)
             return None, must_load
 
@@ -128,6 +134,12 @@ class RecentParts:
                 return
             entry.version = new_version
             entry.pending += patches
+
+    def forget(self, application: str) -> None:
+        """Drop everything of an application."""
+        with self._lock:
+            for key in [key for key in self._tables if key[0] == application]:
+                del self._tables[key]
 
 
 def find_parts(plan: Aggregate | Select) -> list[int] | None:

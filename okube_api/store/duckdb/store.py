@@ -319,8 +319,9 @@ class DuckStore:
         self.forget(application)
 
     def forget(self, application: str) -> None:
-        """Drop the columns of an application from memory."""
+        """Drop the rows and columns of an application from memory."""
         self._column_cache.forget(application)
+        self._recent_parts.forget(application)
 
     # -- numbers
 
