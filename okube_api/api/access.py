@@ -112,7 +112,8 @@ async def load_access(services: Services, user: User, id_or_key: str, minimum: R
     return Access(user, require_role(role, minimum, application.id), application)
 
 
-def _record(application: str, minimum: Role) -> None:
+def record_requirement(application: str, minimum: Role) -> None:
+    """Note the access that this request needs, which is checked again for late bodies and repetitions."""
     recorded = _required.get()
     if recorded is not None:
         recorded.append((application, minimum))
@@ -120,7 +121,7 @@ def _record(application: str, minimum: Role) -> None:
 
 def require_role(role: Role, minimum: Role, application: str) -> Role:
     """Return the role in an application (an id) if it includes `minimum`.  Raise Forbidden otherwise."""
-    _record(application, minimum)
+    record_requirement(application, minimum)
     if not role.includes(minimum):
         raise Forbidden(f"This requires the role '{minimum}' in the application. Your role is '{role}'.")
     return role
@@ -140,7 +141,7 @@ CanAdmin = Annotated[Access, Depends(_require_in_app(Role.ADMIN))]
 
 async def require_platform_admin(identity: IdentityDep) -> User:
     """Return the user if they are a platform administrator.  Raise Forbidden otherwise."""
-    _record(_PLATFORM, Role.ADMIN)
+    record_requirement(_PLATFORM, Role.ADMIN)
     return _require_platform_admin(identity.user)
 
 
@@ -168,7 +169,7 @@ CanDelete = Annotated[Access, Depends(load_access_to_delete)]
 
 async def require_login(identity: IdentityDep) -> Identity:
     """Return the identity of a user who has logged in.  Raise Forbidden for an API key."""
-    _record(_LOGIN, Role.READER)
+    record_requirement(_LOGIN, Role.READER)
     return _require_login(identity)
 
 
