@@ -1,10 +1,12 @@
 """Fixtures and hooks of the whole suite."""
 
+import logging
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 from pymongo.uri_parser import parse_uri
 
@@ -49,6 +51,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell that tests of MongoDB were left out."""
     if not os.environ.get("OKUBE_TEST_MONGODB"):
         terminalreporter.write_line("Tests of MongoDB were left out: OKUBE_TEST_MONGODB is not set.")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Remove the log handlers that a test has added, and its configuration of structlog.
+
+    A command that runs in this process logs to the standard error output of its test, which pytest closes at its end.
+    """
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    config = structlog.get_config() if structlog.is_configured() else None
+    yield
+    for handler in list(root.handlers):
+        if type(handler) is logging.StreamHandler and handler not in handlers:  # those of pytest are of other types
+            root.removeHandler(handler)
+    root.setLevel(level)
+    if config is not None:
+        structlog.configure(**config)
+    elif structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
