@@ -87,13 +87,14 @@ def _read(client: httpx.Client) -> list[bytes]:
     return [answer.raise_for_status().content for answer in answers]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "target"),
     [
         ("duckdb", "duckdb"),
-        pytest.param("duckdb", "mongo", marks=pytest.mark.slow),
-        pytest.param("mongo", "duckdb", marks=pytest.mark.slow),
-        pytest.param("mongo", "mongo", marks=pytest.mark.slow),
+        ("duckdb", "mongo"),
+        ("mongo", "duckdb"),
+        ("mongo", "mongo"),
     ],
 )
 def test_restored_store_gives_the_same_answers(
@@ -202,6 +203,7 @@ def _edit_figures(path: Path, edit: Callable[[dict[str, object]], dict[str, obje
             archive.writestr(member, content)
 
 
+@pytest.mark.slow
 def test_verification_tells_equal_figures_from_others(choose_store: Callable[[str], None], work_folder: Path) -> None:
     """Name the figure that differs, and say how many are equal and how many cannot be compared."""
     choose_store("duckdb")

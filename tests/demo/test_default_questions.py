@@ -21,7 +21,7 @@ from okube_api.store_schema import SCHEMA
 from tests.api.server import SECRET, MovableClock, Server
 from tests.demo.filled_demo import get_demo_services
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]  # a demo is generated and filled
 
 SCALE = 0.02
 UNTIL = date(2025, 1, 5)
@@ -120,7 +120,6 @@ async def test_places_and_areas_have_what_a_map_needs(store: Store) -> None:
             assert campaign["provider"]
 
 
-@pytest.mark.slow
 async def test_no_kpi_is_empty_after_days_were_added(store: Store) -> None:
     """Add one day, then 39 days at once."""
     later = UNTIL + timedelta(days=40)
