@@ -5,6 +5,7 @@ import itertools
 from typing import Any
 
 import pytest
+import structlog
 from okube_api.errors import BadRequest, UrlTooLong
 from okube_api.http import refused_connections
 from okube_api.http.refused_connections import ANSWERS_AT_ONCE, WINDOW_S, RefusalLog, RefusalQueue
@@ -15,6 +16,8 @@ def test_one_line_and_one_summary_a_second(monkeypatch: pytest.MonkeyPatch) -> N
     """Count what is refused in the second that a refusal begins, by reason; the next refusal begins another one."""
     now_s = 100.0
     monkeypatch.setattr(refused_connections, "monotonic", lambda: now_s)
+    structlog.reset_defaults()  # other tests log warnings only, or keep loggers with the settings of their first line
+    monkeypatch.setattr(refused_connections, "log", structlog.stdlib.get_logger("okube"))
     refusals = RefusalLog()
     with capture_logs() as lines:
         began = [refusals.add(BadRequest("bad"), str(number)) for number in range(500)]
