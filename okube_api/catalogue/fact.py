@@ -106,6 +106,11 @@ class Grain:
     since: int = 1
     only: tuple[str, str] | None = None
 
+    @property
+    def counts_rows(self) -> bool:
+        """Whether one of the measures is the number of the fact's rows."""
+        return any(measure.field is None for measure in self.measures)
+
     def bucket_columns(self, span: Span) -> tuple[str, ...]:
         """Return the bucket numbers in rows of this span; the first is also the row's part.
 

@@ -20,8 +20,12 @@ from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
 
+from tests.ingest.event_truth import Batch, build_truth
+from tests.ingest.expected import assert_tables
 from tests.ingest.ingest_app import IngestApp, stream_chunks
 from tests.ingest.spring import build_spring_tenant
+from tests.ingest.strategies import build_small_world
+from tests.truth.tenant import Tenant
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -149,3 +153,27 @@ async def test_a_repeated_request_finds_what_was_committed(app: IngestApp) -> No
     CREATION_IDS.reset(token)
     assert (again["state"], again["accepted"], again["duplicate"]) == (State.VISIBLE, 1, 0)
     assert await app.ingest.batches.find_in_states(*State, application=app.application.id) == [again]
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+async def test_steps_that_nobody_takes_any_longer_disappear(empty_store: Store, *, is_removed: bool) -> None:
+    """Let a late detection lead a device on to another equipment, or remove all its detections, for its user alone."""
+    world = build_small_world(0x5E9, (40, 40, 40), None)
+    tenant = Tenant(world.id, world.id, "Small", {}, world.truth, {})
+    app = await IngestApp(empty_store, tenant).create_documents(world.cells)
+    first, second, third = (equipment.id for equipment in world.truth.equipments)
+    stay = [build_detection("d0", first, 0), build_detection("d0", first, 9)]
+    other = [build_detection("d1", third, 0), build_detection("d1", third, 5)]
+    late = [build_detection("d0", second, 11)]
+    files = [stay, other] if is_removed else [stay, other, late]
+    sent = [await app.ingest.ingest(app.application, "detections", build_file(*file)) for file in files]
+    if is_removed:
+        await app.ingest.remove_batch(app.application, sent[0])
+    live = [Batch(number, "detections", file) for number, file in enumerate([other] if is_removed else files)]
+    app.truth = build_truth(world.truth, live, world.cells)
+    assert_tables(await app.read_tables(), app.truth, "presence")
+
+
+def build_detection(device: str, equipment: str, minute: int) -> Json:
+    """Return a detection on a morning."""
+    return {"device": device, "equipment": equipment, "at": f"2024-03-28T10:{minute:02}:00Z"}

@@ -168,11 +168,12 @@ def roll_up(grain: Grain, fact_rows: FactRows, span: Span = Span.DAY) -> pa.Tabl
 
 
 def drop_empty_rows(fact: Fact, grain: Grain, span: Span, rollup: pa.Table) -> pa.Table:
-    """Return the rows of a rollup that are stored: of facts of users, those with a sum other than 0 or with a set.
+    """Return the rows of a rollup that are stored: those with a sum other than 0 or with a set.
 
     So a row disappears with the last rows of the fact that it sums, also where only the rows of some users are known.
+    All rows of a grain that neither has users nor counts rows are stored: a delivery may say that nothing was shown.
     """
-    if not fact.has_users:
+    if not fact.has_users and not grain.counts_rows:
         return rollup
     is_filled = np.zeros(rollup.num_rows, np.bool_)
     for measure in grain.measures:
