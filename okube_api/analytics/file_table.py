@@ -25,6 +25,7 @@ _TYPES: Mapping[frozenset[type], FileColumnType] = {
     frozenset({date}): FileColumnType.DAY,
 }
 _PERCENT, _CHANGE = "0.00%", "+0.00%;-0.00%;0.00%"
+_POINTS = '+0.00%" pts";-0.00%" pts";0.00%" pts"'  # the cell keeps the difference of the rates, 0.0125 for 1.25 points
 _INTEGER, _DECIMAL = "#,##0", "#,##0.00"
 
 
@@ -50,31 +51,44 @@ def _build_column(name: str, table: AnswerTable, module: Module) -> FileColumn:
 def _build_number_format(
     name: str, table: AnswerTable, module: Module
 ) -> Callable[[Sequence[Value], float], str | None]:
-    """Return the function that chooses how spreadsheets show a number: shares and rates in percent."""
-    if name == "change" or name.startswith("change."):
-        return lambda _values, _number: _CHANGE
+    """Return the function that chooses how spreadsheets show a number.
+
+    Shares and rates are shown in percent, relative changes with their sign, too, and differences of rates in points.
+    """
     if name in {"item_from", "item_to"}:
         return lambda _values, _number: None
-    if name in {"value", "compared_value"}:
-        units = {kpi.name: kpi.unit for kpi in CATALOGUE[module]}
-        field_index = len(_FIXED_COLUMNS) + table.columns.index("field") if "field" in table.columns else None
+    column, _, inner_field = name.partition(".")
+    if column == "change" and inner_field:
+        return lambda _values, _number: _choose_change(is_rate=_is_rate(inner_field))
+    if name not in {"value", "compared_value", "change"}:
+        return lambda _values, number: _choose_by_field(name, number)
+    units = {kpi.name: kpi.unit for kpi in CATALOGUE[module]}
+    field_index = len(_FIXED_COLUMNS) + table.columns.index("field") if "field" in table.columns else None
 
-        def choose(values: Sequence[Value], number: float) -> str:
-            field = None if field_index is None else values[field_index]
-            if isinstance(field, str):
-                return _choose_by_field(field, number)
-            unit = units[str(values[0])]
-            if unit is Unit.RATIO:
-                return _PERCENT
-            return _DECIMAL if unit is Unit.MONEY or isinstance(number, float) else _INTEGER
+    def choose(values: Sequence[Value], number: float) -> str:
+        field = None if field_index is None else values[field_index]
+        unit = units[str(values[0])]
+        if name == "change":
+            return _choose_change(is_rate=_is_rate(field) if isinstance(field, str) else unit is Unit.RATIO)
+        if isinstance(field, str):
+            return _choose_by_field(field, number)
+        if unit is Unit.RATIO:
+            return _PERCENT
+        return _DECIMAL if unit is Unit.MONEY or isinstance(number, float) else _INTEGER
 
-        return choose
-    return lambda _values, number: _choose_by_field(name, number)
+    return choose
+
+
+def _choose_change(*, is_rate: bool) -> str:
+    return _POINTS if is_rate else _CHANGE
 
 
 def _choose_by_field(field: str, number: float) -> str:
-    """Return the format of a field of a leaf, whose name is the last part of a dotted name."""
-    parts = field.split(".")
-    if parts[-1] in RATE_FIELDS or parts[0] == "ci95":
+    if _is_rate(field) or field.partition(".")[0] == "ci95":
         return _PERCENT
     return _DECIMAL if isinstance(number, float) else _INTEGER
+
+
+def _is_rate(field: str) -> bool:
+    """Return whether a field of a leaf is a rate, by the last part of its dotted name."""
+    return field.rpartition(".")[-1] in RATE_FIELDS

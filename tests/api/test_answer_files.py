@@ -29,6 +29,8 @@ Json = dict[str, Any]
 SPRING = {"from": "2024-03-16", "to": "2024-04-07"}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PARQUET = "application/vnd.apache.parquet"
+CHANGE = "+0.00%;-0.00%;0.00%"
+POINTS = '+0.00%" pts";-0.00%" pts";0.00%" pts"'
 DRAW_QUESTION: Mapping[Module, Callable[[Truth, Random], Question]] = {
     Module.GEO_MARKETING: draw_geo_marketing_question,
     Module.PRESENCE: draw_presence_question,
@@ -327,10 +329,37 @@ async def test_spreadsheets_have_formats_and_a_frozen_header(alpha: World) -> No
         row[0].value: (row[header.index("value")].number_format, row[header.index("change")].number_format)
         for row in sheet.iter_rows(min_row=2)
     }
-    change = "+0.00%;-0.00%;0.00%"
-    assert formats == {"visits": ("#,##0", change), "conversionRate": ("0.00%", change), "sales": ("#,##0.00", change)}
+    assert formats == {
+        "visits": ("#,##0", CHANGE),
+        "conversionRate": ("0.00%", POINTS),
+        "sales": ("#,##0.00", CHANGE),
+    }
     assert {cell.number_format for row in sheet.iter_rows(min_row=2) for cell in row if cell.is_date} == {"mm-dd-yy"}
     assert 10 <= sheet.column_dimensions["A"].width <= 50
+
+
+@pytest.mark.parametrize("layout", ["long", "wide"])
+async def test_spreadsheets_show_differences_of_rates_in_points(alpha: World, layout: str) -> None:
+    body = {
+        "params": [{"kpi": "visitorVsPedestrian", "temporals": False}],
+        "compare": {"to": {"from": "2024-03-20", "to": "2024-03-31"}},
+    }
+    path = f"{alpha.tenant.url}/studies/{alpha.truth.studies[0].id}/geo-marketing/analytics"
+    response = await ask(alpha, body, {**SPRING, "format": "xlsx", "layout": layout}, path=path)
+    sheet = openpyxl.load_workbook(io.BytesIO(response.content)).active
+    assert sheet is not None
+    header = [cell.value for cell in sheet[1]]
+    cells = [dict(zip(header, row, strict=True)) for row in sheet.iter_rows(min_row=2)]
+    if layout == "wide":
+        (line,) = cells
+        changes = {name.partition(".")[2]: line[name] for name in line if str(name).startswith("change.")}
+    else:
+        changes = {line["field"].value: line["change"] for line in cells}
+    formats = {name: cell.number_format for name, cell in changes.items()}
+    assert formats == {"visitor": CHANGE, "pedestrian": CHANGE, "captureRate": POINTS}
+    (element,) = (await ask(alpha, body, SPRING, path=path)).json()
+    values = {name: cell.value for name, cell in changes.items()}
+    assert values == element["comparisons"][0]["change"]["all"]
 
 
 async def test_texts_are_never_formulas(server: Server) -> None:
