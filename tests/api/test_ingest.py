@@ -13,6 +13,7 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 import zstandard
 from okube_api.catalogue.buckets import to_ordinal
 from okube_api.ingest.events.tables import VISITS
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.anyio
 
 NDJSON, CSV, PARQUET = "application/x-ndjson", "text/csv", "application/vnd.apache.parquet"
 JSON = "application/json"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 AREAS = [
     {"code": "693820101", "name": "Bellecour", "lng": 4.832, "lat": 45.757},
     {"code": "693830202", "name": "Part-Dieu", "lng": 4.859, "lat": 45.761},
@@ -76,6 +78,43 @@ async def test_every_format_and_compression(
     assert [(area["code"], area["name"], area["lng"]) for area in areas] == [
         (area["code"], area["name"], area["lng"]) for area in AREAS
     ]
+
+
+def to_xlsx(events: list[dict[str, Any]]) -> bytes:
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as workbook:
+        sheet = workbook.add_worksheet()
+        for row, cells in enumerate([list(events[0]), *(list(event.values()) for event in events)]):
+            sheet.write_row(row, 0, cells)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("sent", "write", "read"),
+    [
+        (NDJSON, to_ndjson, NDJSON),
+        (JSON, to_json, JSON),
+        (JSON, to_ndjson, NDJSON),
+        (CSV, to_csv, CSV),
+        (PARQUET, to_parquet, PARQUET),
+        (XLSX, to_xlsx, XLSX),
+        (CSV, to_xlsx, XLSX),
+        (NDJSON, to_xlsx, XLSX),
+    ],
+)
+@pytest.mark.parametrize("wait", ["true", "false"])
+async def test_a_batch_has_the_format_that_was_read(
+    tenant: Tenant, sent: str, write: Callable[[list[dict[str, Any]]], bytes], read: str, wait: str
+) -> None:
+    """Check that the rejected lines have the media type of what they are, too."""
+    body = write([{**AREAS[0], "code": "?"}, AREAS[1]])
+    answer = await send(tenant.editor, tenant.url, "areas", body, sent, params={"wait": wait})
+    batch = answer.json()
+    assert (batch["format"], batch["rejected"]) == (read, 1), answer.text
+    url = f"{tenant.url}/ingest/{batch['_id']}"
+    assert (await tenant.reader.get(url)).json()["format"] == read
+    lines = await tenant.editor.get(f"{url}/rejected")
+    assert lines.headers["content-type"].startswith(CSV if read in {CSV, XLSX} else NDJSON)
 
 
 async def test_rejected_lines_are_listed_and_returned_as_sent(tenant: Tenant) -> None:

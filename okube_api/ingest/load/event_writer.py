@@ -54,6 +54,7 @@ class LoadCounts:
     rejected_stored, rejected_bytes: number and size of those that are stored.
     latest_ms: instant of the latest event, ms since 1970.
     days: first and last day of the events, as ordinals; UTC for events with an instant.
+    format: media type of the file, by its content.
     header: the line that names the columns of CSV.  reasons: why the first lines were rejected.
     distinct_reasons: at most two different reasons of rejected lines.
     """
@@ -66,6 +67,7 @@ class LoadCounts:
     rejected_bytes: int = 0
     latest_ms: int | None = None
     days: tuple[int, int] | None = None
+    format: str | None = None
     header: str | None = None
     reasons: list[Json] = field(default_factory=list)
     distinct_reasons: set[str] = field(default_factory=set)
@@ -85,6 +87,7 @@ class LoadCounts:
             "latest": self.latest_ms,
             "firstDay": first,
             "lastDay": last,
+            "format": self.format,
             "header": self.header,
             "message": self.describe_failure(),
         }
@@ -178,7 +181,7 @@ class EventWriter:
         self._counts.stored += normalized.rows.num_rows
         self._counts.unresolved += normalized.unresolved
         self._counts.future += normalized.future
-        self._counts.header = block.header
+        self._counts.format, self._counts.header = block.format, block.header
         if normalized.latest_ms is not None:
             self._counts.latest_ms = max(self._counts.latest_ms or 0, normalized.latest_ms)
         if normalized.days is not None:

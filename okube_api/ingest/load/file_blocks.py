@@ -86,6 +86,7 @@ class FileBlock:
 
     get_line: returns the text of a line of the block by its number in the file.
     read_line: returns the values of such a text by field, not validated; raises InvalidLine.
+    format: that of the file, by its content.
     header: the line that names the columns of CSV.
     """
 
@@ -93,6 +94,7 @@ class FileBlock:
     progress: Progress
     get_line: Callable[[int], bytes]
     read_line: Callable[[bytes], Json | None]
+    format: Format
     header: str | None = None
 
 
@@ -160,7 +162,9 @@ async def _read_text_blocks(file: EventFile, reader: CellReader, column_map: Col
     pieces = decode()
     start = await anext(pieces, b"")
     parser: Parser
-    if file.format is Format.XLSX or start.startswith(ZIP_MARK):
+    array: ArrayLines | None = None
+    is_workbook = file.format is Format.XLSX or start.startswith(ZIP_MARK)
+    if is_workbook:
         parser = CsvParser(reader.kind, reader, WORKBOOK_DELIMITER, column_map, has_decimal_comma=False)
         texts = _read_workbook(_prepend(start, pieces), file)
     else:
@@ -171,14 +175,22 @@ async def _read_text_blocks(file: EventFile, reader: CellReader, column_map: Col
         )
         texts = _convert(_prepend(start, pieces), Transcoder(file.options.codec))
         if file.format is Format.JSON:
-            texts = _convert(texts, ArrayLines())
+            array = ArrayLines()
+            texts = _convert(texts, array)
     last_line = 0
+
+    def create_block(parsed: ParsedBlock) -> FileBlock:
+        file_format = Format.XLSX if is_workbook else file.format
+        if array is not None and array.is_array is False:
+            file_format = Format.NDJSON
+        progress = Progress(size, last_line)
+        return FileBlock(parsed, progress, parsed.get_line, parser.parse_line, file_format, parser.header)
+
     async for lines in read_line_blocks(texts):
         parsed = await asyncio.to_thread(partial(parser.read, lines, is_last=False))
         last_line = lines.last_line
-        yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.parse_line, parser.header)
-    parsed = parser.read(LineBlock(b"", last_line + 1))
-    yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.parse_line, parser.header)
+        yield create_block(parsed)
+    yield create_block(parser.read(LineBlock(b"", last_line + 1)))
 
 
 async def _prepend(start: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -229,7 +241,7 @@ async def _read_parquet_blocks(
 
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         parsed, sent = block
-        yield FileBlock(parsed, Progress(size, sent.last_row), sent.format_row, read_line)
+        yield FileBlock(parsed, Progress(size, sent.last_row), sent.format_row, read_line, Format.PARQUET)
 
 
 def _write_pieces(file: BinaryIO, pieces: Iterator[bytes]) -> None:

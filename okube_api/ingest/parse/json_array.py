@@ -26,6 +26,11 @@ class ArrayLines:
         self._in_text = False
         self._last = b""  # the last byte of the lines
 
+    @property
+    def is_array(self) -> bool | None:
+        """Whether the text is an array; None while it has only blanks."""
+        return self._is_array
+
     def feed(self, data: bytes) -> bytes:
         """Return the next bytes of the lines.  Raise BadRequest when the array ends too early or lacks an element."""
         if self._is_array is None:
