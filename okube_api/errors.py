@@ -4,6 +4,7 @@ A `Refusal` is an expected answer, not a bug: the handler in `http.problems` tur
 what was wrong and what would work, and never quote data of another application.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -75,6 +76,23 @@ class Refusal(Exception):
         return cls(message, faults=[Fault(where, pointer, code, message)])
 
 
+def name_field(message: str, pointer: str) -> str:
+    """Return a message with the field at `pointer` in front, such as `'address.city': `, unless the message names it.
+
+    A message names a field by its name in quotes, or behind an article: `the password`.
+    """
+    path = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    if not path:
+        return message
+    name = next((part for part in reversed(path) if not part.isdecimal()), path[-1])
+    if len(name) <= _LONGEST_FIELD:
+        name = re.escape(name)
+        if re.search(rf"'{name}'|`{name}`|\b(?:the|a|an|no|unknown) {name}\b", message, re.IGNORECASE):
+            return message
+    return f"'{'.'.join(path)[:_LONGEST_FIELD]}': {message}"
+
+
+_LONGEST_FIELD = 100  # characters
 _LONGEST_SIMILAR = 60  # characters
 _MOST_SIMILAR = 1000
 

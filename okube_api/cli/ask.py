@@ -118,7 +118,7 @@ async def _ask(
                 )
         except ApiRefusal as refusal:
             suggestion = await suggest_name(requests, application, refusal)
-            raise RemoteError(f"{_describe_refusal(refusal)}{suggestion}") from None
+            raise RemoteError(f"{refusal}{suggestion}") from None
     _print_response(response, Module(module), options)
 
 
@@ -218,14 +218,6 @@ def format_curl(question: AnalyticsQuestion, url: str) -> str:
         f"-d {shlex.quote(_write_body(question).decode())}",
     ]
     return " \\\n     ".join(lines) + "\n"
-
-
-def _describe_refusal(refusal: ApiRefusal) -> str:
-    """Return the reasons of a refusal; those that name nothing have the place of the fault before them."""
-    faults = refusal.problem.get("errors", ())
-    if not faults or any(mark in str(refusal) for mark in "'`"):
-        return str(refusal)
-    return " ".join(f"{fault['pointer'].strip('/').replace('/', '.')}: {fault['message']}" for fault in faults)
 
 
 def _print_response(response: httpx.Response, module: Module, options: AskOptions) -> None:

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from okube_api.errors import name_field
+
 if TYPE_CHECKING:
     import httpx
 
@@ -136,7 +138,8 @@ def _read_problem(response: "httpx.Response") -> Mapping[str, Any]:
 def _describe_refusal(response: "httpx.Response", problem: Mapping[str, Any]) -> str:
     """Return the texts of a problem document, or the status when the answer is none (of a proxy, for example)."""
     try:
-        messages = (fault["message"] for fault in problem.get("errors", ()))
-        return " ".join(dict.fromkeys((problem["detail"], *messages)))
+        detail = problem["detail"]
+        messages = (name_field(fault["message"], fault["pointer"]) for fault in problem.get("errors", ()))
+        return " ".join(dict.fromkeys((detail, *(message for message in messages if message not in detail))))
     except (KeyError, TypeError):
         return f"The server answered {response.status_code} {response.reason_phrase}."

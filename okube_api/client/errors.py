@@ -80,7 +80,7 @@ class RequestRefused(OkubeError):
 
     def __str__(self) -> str:
         messages = [str(fault) for fault in self.faults if fault.pointer or fault.message != self.detail]
-        if [fault.message for fault in self.faults] == [self.detail]:
+        if len(self.faults) == 1 and self.detail.endswith(self.faults[0].message):  # perhaps behind the field's name
             return f"{self.status}: {messages[0] if messages else self.detail}"
         return " ".join((f"{self.status}: {self.detail}", *dict.fromkeys(messages)))
 

@@ -29,6 +29,7 @@ from okube_api.errors import (
     Unauthorised,
     UnsupportedMedia,
     format_suggestion,
+    name_field,
 )
 from okube_api.kit.json_text import escape_pointer
 from okube_api.store.errors import Conflict, Duplicate, StoreDamaged, StoreError, StoreFull, TooManyRows, Unavailable
@@ -91,13 +92,16 @@ def problem_response(refusal: Refusal, scope: Scope) -> Response:
 
 def build_problem(refusal: Refusal, instance: str, request_id: str) -> dict[str, Any]:
     """Return the problem that describes a refusal; instance: the path of the request."""
+    detail = refusal.detail
+    if refusal.faults and detail == refusal.faults[0].message:
+        detail = name_field(detail, refusal.faults[0].pointer)
     problem: dict[str, Any] = {
         "type": f"urn:okube:problem:{refusal.code}",
         "title": refusal.title,
         "status": refusal.status,
         "code": refusal.code,
-        "detail": refusal.detail,
-        "message": refusal.detail,  # also under the name that a successful login uses
+        "detail": detail,
+        "message": detail,  # also under the name that a successful login uses
         "instance": instance,
         "requestId": request_id,
     }
@@ -192,7 +196,9 @@ def _convert_validation_errors(errors: Sequence[Any]) -> Refusal:
             suggestion = format_suggestion(context["name"], context["similar_names"]) if suggests else ""
             suggests, hint = False, suggestion or context["fallback"]
         faults.append(_build_fault(error, hint))
-    detail = faults[0].message if len(faults) == 1 else f"The request has {len(errors)} faults."
+    detail = faults[0].message
+    if len(errors) > 1:
+        detail = f"The request has {len(errors)} faults. The first: {name_field(detail, faults[0].pointer)}"
     kind = Impossible if all(error["type"] == "impossible" for error in errors) else BadRequest
     return kind(detail, faults=faults)
 

@@ -1,5 +1,6 @@
 """The application under test over one store, and its users."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,17 @@ Json = dict[str, Any]
 def password_hash() -> str:
     """Return the hash of `PASSWORD`, which is computed once since hashing is slow on purpose."""
     return hash_password(PASSWORD)
+
+
+async def check_detail(response: httpx.Response) -> None:
+    """Check that the detail of a refusal names the first field at fault, in each test that provokes a refusal."""
+    if response.headers.get("content-type") != "application/problem+json" or response.request.method == "HEAD":
+        return
+    problem = json.loads(await response.aread())
+    pointers = [fault["pointer"] for fault in problem.get("errors", ()) if "line" not in fault]
+    names = [part.replace("~1", "/") for part in pointers[0].split("/") if not part.isdecimal()] if pointers else []
+    if names and names[-1]:
+        assert names[-1][:100].lower() in problem["detail"].lower(), problem
 
 
 @dataclass
@@ -68,7 +80,12 @@ class Server:
         """Return a client with this token, or without one.  As in production, bugs are answered with 500."""
         transport = httpx.ASGITransport(self.app, client=address)
         authorization = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers={**authorization, **headers})
+        return httpx.AsyncClient(
+            transport=transport,
+            base_url="http://127.0.0.1",
+            headers={**authorization, **headers},
+            event_hooks={"response": [check_detail]},
+        )
 
     async def create_user(self, *, platform_admin: bool = False, roles: Mapping[str, Role] | None = None) -> User:
         """Create a user with the password `PASSWORD`; roles by application id."""

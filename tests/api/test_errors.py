@@ -29,8 +29,8 @@ async def test_problem_has_the_documented_shape(tenant: Tenant) -> None:
         "title": "Invalid request",
         "status": 400,
         "code": "invalid",
-        "detail": "The request has 3 faults.",
-        "message": "The request has 3 faults.",
+        "detail": "The request has 3 faults. The first: 'name': Input should be a valid string.",
+        "message": "The request has 3 faults. The first: 'name': Input should be a valid string.",
         "instance": f"/applications/{tenant.key}/sites",
         "requestId": "mine-1",
         "errors": [

@@ -325,9 +325,10 @@ def test_token_may_end_in_a_line_break(open_caller: OpenCaller) -> None:
     assert script.tokens == ["Bearer key"]
 
 
-def test_only_fault_is_printed_once(open_caller: OpenCaller) -> None:
+@pytest.mark.parametrize("detail", ["Unknown KPI 'sale'.", "'params.1.kpi': Unknown KPI 'sale'."])
+def test_only_fault_is_printed_once(open_caller: OpenCaller, detail: str) -> None:
     fault = {"in": "body", "pointer": "/params/1/kpi", "code": "unknown_kpi", "message": "Unknown KPI 'sale'."}
-    problem = httpx.Response(400, json={"detail": "Unknown KPI 'sale'.", "errors": [fault]})
+    problem = httpx.Response(400, json={"detail": detail, "errors": [fault]})
     caller = open_caller(Script(problem), token="key")
     with pytest.raises(RequestRefused) as refusal:
         caller.run(caller.okube.application("x").sites.get("lyon"))
