@@ -273,9 +273,15 @@ class InsufficientStorage(Refusal):
 
 
 class ServiceUnavailable(Refusal):
-    """503: the database does not answer, or a question took too long."""
+    """503: the database does not answer, or the server has too much to do."""
 
     status, code, title = 503, "unavailable", "Service unavailable"
 
     def __init__(self, detail: str, retry_after_s: int = 2) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
+
+
+class QuestionTimeout(ServiceUnavailable):
+    """503: a question took longer than the limit allows; the same question would again."""
+
+    code, title = "question_timeout", "The question took too long"

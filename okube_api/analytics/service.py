@@ -39,7 +39,7 @@ from okube_api.engine.question import Question
 from okube_api.engine.rollup_versions import CompleteFacts
 from okube_api.engine.run import answer
 from okube_api.engine.value_budget import ValueBudget
-from okube_api.errors import ServiceUnavailable, SumTooLarge, TooMuchToRead
+from okube_api.errors import QuestionTimeout, ServiceUnavailable, SumTooLarge, TooMuchToRead
 from okube_api.metrics import count_computed_answer
 from okube_api.settings import Settings
 from okube_api.shared_work import SharedWork
@@ -315,7 +315,7 @@ class Analytics:
     async def _limit_time_and_memory(self, timeout_s: float, *, in_background: bool) -> AsyncIterator[None]:
         """End the work after some time, or when the process takes too much memory.
 
-        Raise ServiceUnavailable then, which says what to reduce.
+        Raise QuestionTimeout or ServiceUnavailable then, which say what to reduce.
         """
         timeout = asyncio.timeout(timeout_s)
         with self._memory_watch.watch(timeout, in_background=in_background):
@@ -329,7 +329,7 @@ class Analytics:
                         "shorter period, or for fewer params and scopes.",
                         _MEMORY_RETRY_S,
                     ) from None
-                raise ServiceUnavailable(
+                raise QuestionTimeout(
                     f"The question took more than {timeout_s:g} seconds. Ask for a shorter period or for fewer params."
                 ) from None
 

@@ -193,6 +193,8 @@ class ServerSession:
             # While the first request with a key is in work, further ones are a conflict: its answer comes later.
             is_in_work = is_keyed and outcome.status_code == 409 and build_error(outcome).code == "conflict"
             was_slow = is_safe and took_s > _LONGEST_REFUSAL_S
+            if outcome.status_code == 503 and build_error(outcome).code == "question_timeout":
+                was_slow = True
             if not is_repeatable or was_slow or not (outcome.status_code in _BUSY or is_in_work):
                 return None
         requested_s: float = self._read_retry_after(outcome)

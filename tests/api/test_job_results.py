@@ -7,7 +7,7 @@ import pytest
 from okube_api.analytics.service import Analytics
 from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
-from okube_api.errors import ServiceUnavailable
+from okube_api.errors import QuestionTimeout
 from okube_api.jobs import results
 from okube_api.jobs.results import JOB_RESULTS
 from okube_api.store.conditions import equal
@@ -104,11 +104,11 @@ async def test_a_result_is_that_of_the_role(tenant: Tenant) -> None:
 
 async def test_a_failed_job_says_why(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: Any, **__: Any) -> None:
-        raise ServiceUnavailable("The question took more than 600 seconds.")
+        raise QuestionTimeout("The question took more than 600 seconds.")
 
     monkeypatch.setattr(Analytics, "_compute", fail)
     job = await wait_until(tenant.reader, await queue(tenant.reader, build_url(tenant)), "failed")
-    assert (job["error"]["status"], job["error"]["code"], job["result"]) == (503, "unavailable", None)
+    assert (job["error"]["status"], job["error"]["code"], job["result"]) == (503, "question_timeout", None)
     assert job["error"]["instance"] == f"{tenant.url}/presence/analytics"
     result = await tenant.reader.get(f"/jobs/{job['_id']}/result")
     assert (result.status_code, result.json()) == (503, job["error"])

@@ -159,7 +159,9 @@ async def test_the_time_limit_ends_the_evaluation(server: Server, monkeypatch: p
         tenant = await strict.create_tenant()
         _, stopped = evaluate_forever(monkeypatch)
         response = await tenant.reader.post(f"{tenant.url}/presence/analytics", json={"params": [{"kpi": "sessions"}]})
-        assert response.status_code == 503
+        problem = response.json()
+        assert (response.status_code, problem["code"]) == (503, "question_timeout")
+        assert problem["type"] == "urn:okube:problem:question_timeout"
         assert "0.3 seconds" in response.json()["detail"]
         assert stopped.is_set()
 

@@ -72,12 +72,12 @@ def test_caller_waits_for_a_job_no_longer_than_requested(open_caller: OpenCaller
 
 
 def test_problem_of_a_failed_job_is_raised_at_once(open_caller: OpenCaller) -> None:
-    problem = {"status": 503, "code": "unavailable", "detail": "The question took more than 600 seconds."}
+    problem = {"status": 503, "code": "question_timeout", "detail": "The question took more than 600 seconds."}
     server = JobServer(0, {"state": "failed", "error": problem})
     caller, application = open_application(open_caller, server)
     with pytest.raises(RequestRefused, match="took more than 600 seconds") as error:
         caller.run(application.wait_for("5"))
-    assert (error.value.status, error.value.code) == (503, "unavailable")
+    assert (error.value.status, error.value.code) == (503, "question_timeout")
     assert (server.has_result_request, caller.pauses) == (False, [])
 
 

@@ -211,6 +211,13 @@ def test_question_is_repeated_though_it_is_a_post(open_caller: OpenCaller) -> No
     assert caller.run(caller.okube.application("x").ask("performance", "visits")).results == []
 
 
+def test_question_that_took_too_long_is_not_repeated(open_caller: OpenCaller) -> None:
+    caller = open_caller(Script(build_problem(503, "question_timeout")), token="key")
+    with pytest.raises(ServerFailed) as error:
+        caller.run(caller.okube.application("x").ask("performance", "visits"))
+    assert (error.value.code, caller.pauses) == ("question_timeout", [])
+
+
 def test_creation_is_repeated_with_its_key(open_caller: OpenCaller) -> None:
     script = Script(httpx.ReadError("cut"), build_problem(409, "conflict"), httpx.Response(201, json={"_id": "5"}))
     caller = open_caller(script, token="key")
