@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from okube_api.clock import stamp
-from okube_api.errors import NotFound, RequestConflict
+from okube_api.errors import InsufficientStorage, NotFound, RequestConflict
 from okube_api.ingest.encryption import DecryptionError, LineCipher
 from okube_api.ingest.parse.text import RejectedLine
 from okube_api.kit.ids import is_id, new_id
@@ -19,6 +19,8 @@ from okube_api.store.values import Json
 
 MAX_REASONS = 100
 """Maximum number of reasons of rejected lines in a batch."""
+DISK_FULL = "The disk was full. Nothing of the file was kept. Make room, then send it again."
+"""Message of a batch that was interrupted because of it."""
 ABANDONED_AFTER = timedelta(seconds=60)
 """A batch in state `receiving` counts as abandoned when it was not updated for this long."""
 
@@ -130,10 +132,16 @@ class Batches(Repository):
         return edited
 
     async def complete(self, batch: Json, fields: Mapping[str, Any]) -> Json:
-        """Set fields of a batch whose file was read to its end.  Raise RequestConflict when it was interrupted."""
+        """Set fields of a batch whose file was read to its end.
+
+        Raise InsufficientStorage when it was interrupted because the disk was full, RequestConflict when it was for
+        another reason.
+        """
 
         async def edit(stored: Json) -> Json:
             if stored["state"] != State.RECEIVING:
+                if stored.get("message") == DISK_FULL:
+                    raise InsufficientStorage(DISK_FULL)
                 raise RequestConflict("The upload was interrupted because it made no progress for too long. Repeat it.")
             return {**stored, **fields}
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +13,8 @@ import pytest
 from okube_api.areas.repository import AREAS
 from okube_api.catalogue.facts import DELIVERIES, GEO_STAYS, PANELISTS, PRESENCE_STAYS
 from okube_api.clock import stamp
-from okube_api.errors import Impossible, RequestConflict
-from okube_api.ingest.batches import ABANDONED_AFTER, State
+from okube_api.errors import Impossible, InsufficientStorage, RequestConflict
+from okube_api.ingest.batches import ABANDONED_AFTER, DISK_FULL, State
 from okube_api.ingest.load import loader
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
@@ -21,6 +22,7 @@ from okube_api.ingest.service import Ingest
 from okube_api.sites.repository import SITES
 from okube_api.store import open_store
 from okube_api.store.conditions import equal
+from okube_api.store.errors import StoreFull
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Table
 from okube_api.store.values import Json
@@ -224,6 +226,58 @@ async def test_upload_that_takes_long_is_not_abandoned(empty_store: Store, monke
 
     batch = await slow.ingest(app.application, "areas", EventFile(stream(), Format.NDJSON))
     assert (batch["state"], batch["accepted"]) == ("visible", 1)
+
+
+async def test_a_batch_that_a_full_disk_stops_says_so(empty_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the disk stay full until the batch counts as abandoned."""
+    app, now = await create_app(empty_store), NOW
+    ingest = Ingest(empty_store, lambda: now, SECRET)
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield b'{"code": "693820101", "name": "x", "lng": 1, "lat": 1}\n'
+
+    with monkeypatch.context() as patch:
+        patch.setattr(empty_store, "begin_change", fail_for_full_disk)
+        with pytest.raises(StoreFull):
+            await ingest.ingest(app.application, "areas", EventFile(stream(), Format.NDJSON))
+        (batch,) = await ingest.batches.find_in_states(State.RECEIVING)
+    now += ABANDONED_AFTER + timedelta(seconds=1)
+    await ingest.resume()
+    batch = await ingest.batches.get_batch(app.application.id, batch["_id"])
+    assert (batch["state"], batch["message"]) == ("interrupted", DISK_FULL)
+
+
+async def test_an_upload_during_which_the_disk_was_full_says_so(
+    empty_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read a file for longer than the time after which a batch is abandoned, while its renewals fail."""
+    app, now = await create_app(empty_store), NOW
+    ingest = Ingest(empty_store, lambda: now, SECRET)
+    failed = asyncio.Event()
+    monkeypatch.setattr(loader, "_HEARTBEAT_S", 0.01)
+
+    async def fail_to_renew(batch: Json) -> None:
+        failed.set()
+        raise StoreFull("The disk is full.")
+
+    async def stream() -> AsyncIterator[bytes]:
+        nonlocal now
+        await asyncio.wait_for(failed.wait(), 10)
+        now += ABANDONED_AFTER + timedelta(seconds=1)
+        await ingest.resume()
+        yield b'{"code": "693820101", "name": "x", "lng": 1, "lat": 1}\n'
+
+    monkeypatch.setattr(ingest.batches, "renew", fail_to_renew)
+    with pytest.raises(InsufficientStorage, match="The disk was full"):
+        await ingest.ingest(app.application, "areas", EventFile(stream(), Format.NDJSON))
+    (batch,) = await ingest.batches.find_in_states(State.INTERRUPTED)
+    assert batch["message"] == DISK_FULL
+
+
+@asynccontextmanager
+async def fail_for_full_disk(*_: Any) -> AsyncIterator[None]:
+    raise StoreFull("The disk is full.")
+    yield
 
 
 @pytest.mark.parametrize(("most", "stored"), [(0, 0), (3, 3), (700, 700), (5000, 1200)])

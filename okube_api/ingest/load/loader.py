@@ -12,7 +12,7 @@ import pyarrow as pa
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.clock import Clock
 from okube_api.errors import Impossible, Refusal
-from okube_api.ingest.batches import Batches, State
+from okube_api.ingest.batches import DISK_FULL, Batches, State
 from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.encryption import LineCipher
 from okube_api.ingest.events.kinds import KINDS
@@ -28,6 +28,7 @@ from okube_api.ingest.retry import commit_with_retry
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
 from okube_api.metrics import count_batch
+from okube_api.store.errors import StoreFull
 from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
 
@@ -73,6 +74,7 @@ class Loader:
         self._most_rejected = most_rejected
         self._lookups = _Lookups(store, clock, secret)
         self._admission = LoadAdmission(process_memory_mb)
+        self._stopped_by_full_disk: set[str] = set()  # ids of batches that could not be written to since
 
     async def load(
         self,
@@ -88,8 +90,9 @@ class Loader:
         Invalid lines are stored with the batch as rejected lines.  When an earlier attempt of the same request has
         stored the events, its batch is returned, and the file is not read.
         Raise AtomicLoadRefused when `atomic` is set and a line is invalid, another Refusal when the file as a whole
-        cannot be read, RequestConflict when the batch was interrupted because this process had stopped for a while.  No
-        event of the file stays stored then.  Raise ServiceUnavailable when too many files are being loaded.
+        cannot be read, RequestConflict when the batch was interrupted because this process had stopped for a while,
+        InsufficientStorage when it was because the disk was full.  No event of the file stays stored then.  Raise
+        ServiceUnavailable when too many files are being loaded.
         """
         async with self._admission.admit(is_binary=file.is_binary, size=file.size):
             return await self._load(application, kind, file, atomic=atomic, on_progress=on_progress)
@@ -132,7 +135,9 @@ class Loader:
         except Refusal as refusal:
             await self._refuse(batch, refusal)
             raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, StoreFull):
+                self._stopped_by_full_disk.add(batch["_id"])
             with suppress(Exception):  # the first error is the one to report
                 await asyncio.shield(self.interrupt(batch))
             raise
@@ -209,7 +214,7 @@ class Loader:
             while True:
                 await asyncio.sleep(_HEARTBEAT_S)
                 with suppress(Exception):
-                    await self._batches.renew(batch)
+                    await self._renew(batch)
 
         task = asyncio.create_task(repeat())
         try:
@@ -217,6 +222,14 @@ class Loader:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    async def _renew(self, batch: Json) -> None:
+        try:
+            await self._batches.renew(batch)
+        except StoreFull:
+            self._stopped_by_full_disk.add(batch["_id"])
+            raise
+        self._stopped_by_full_disk.discard(batch["_id"])
 
     async def _refuse(self, batch: Json, refusal: Refusal) -> None:
         await self._drop_events(batch)
@@ -229,8 +242,10 @@ class Loader:
         """Remove the events and rejected lines of a batch whose file was not read to its end; set its state."""
         await self._drop_events(batch)
         await self._batches.delete_rejected(batch)
-        message = "The upload was interrupted before the end of the file."
+        is_disk_full = batch["_id"] in self._stopped_by_full_disk
+        message = DISK_FULL if is_disk_full else "The upload was interrupted before the end of the file."
         await self._batches.update(batch, {"state": State.INTERRUPTED, "message": message})
+        self._stopped_by_full_disk.discard(batch["_id"])
         count_batch(batch["kind"], State.INTERRUPTED, accepted=0, duplicate=0, rejected=0)
 
     async def _drop_events(self, batch: Json) -> None:
