@@ -19,7 +19,12 @@ def to_sort_codes(column: pa.ChunkedArray) -> Ints:
     if pa.types.is_floating(column.type):
         codes: Ints = np.unique(column.to_numpy(), return_inverse=True)[1].astype(np.int64, copy=False)
         return codes
-    return _to_text_codes(pc.binary_join(column, _SEPARATOR) if pa.types.is_list(column.type) else column)
+    return _to_text_codes(join_lists(column))
+
+
+def join_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a text for each list of texts, different for different lists; other columns are returned unchanged."""
+    return pc.binary_join(column, _SEPARATOR) if pa.types.is_list(column.type) else column
 
 
 def fill_nulls(column: pa.ChunkedArray) -> Ints:

@@ -132,13 +132,17 @@ class FactRows:
     def get_summands(self, measure: Measure) -> tuple[Numerators, ...]:
         """Return what each row adds to each column of a measure."""
         if measure not in self._sums:
-            size = self.rows.num_rows
-            values = np.ones(size, np.int64) if measure.field is None else from_arrow(self.rows[measure.field])
-            self._sums[measure] = (values,)
-            if measure.weighted:
-                assert self.fact.weight is not None, f"{self.fact.name} has no weights"
-                self._sums[measure] = values, multiply_pairs(values, fill_nulls(self.rows[self.fact.weight]))
+            self._sums[measure] = compute_summands(self.fact, self.rows, measure)
         return self._sums[measure]
+
+
+def compute_summands(fact: Fact, rows: pa.Table, measure: Measure) -> tuple[Numerators, ...]:
+    """Return what each row of a fact adds to each column of a measure."""
+    values = np.ones(rows.num_rows, np.int64) if measure.field is None else from_arrow(rows[measure.field])
+    if not measure.weighted:
+        return (values,)
+    assert fact.weight is not None, f"{fact.name} has no weights"
+    return values, multiply_pairs(values, fill_nulls(rows[fact.weight]))
 
 
 def roll_up_days(fact: Fact, rows: pa.Table, grains: Sequence[Grain]) -> Iterator[tuple[Table, pa.Table]]:

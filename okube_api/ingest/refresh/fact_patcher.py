@@ -9,8 +9,8 @@ import pyarrow as pa
 from okube_api.catalogue.buckets import bucket_numbers, first_day
 from okube_api.catalogue.fact import ELAPSED, Fact, Span
 from okube_api.ingest.columns.columns import to_integers
-from okube_api.ingest.derive.rollup_changes import RollupChange, RollupMismatch, compare_rollups
-from okube_api.ingest.derive.rollups import FactRows, add_buckets
+from okube_api.ingest.derive.rollup_changes import ChangedRows, RollupChange, RollupMismatch
+from okube_api.ingest.derive.rollups import add_buckets
 from okube_api.ingest.refresh.user_slice import UserSlice
 from okube_api.store.conditions import AnyOf, Between, Condition, Missing, OneOf
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
@@ -59,24 +59,17 @@ class FactPatcher:
         if not self._days:
             return
         grains = self._fact.grains
+        spans = [span for span in Span if any(span in grain.spans for grain in grains)]
+        with_sets = [span for span in spans if span is not Span.DAY and any(grain.sets(span) for grain in grains)]
+        others = await self._read_other_days(with_sets) if with_sets else self._schema.empty_table()
         before, after = pa.concat_tables(self._before), pa.concat_tables(self._after)
-        sides = FactRows(self._fact, before), FactRows(self._fact, after)
-        await self._correct_grains((Span.DAY,), *sides)
-        longer_spans = [span for span in (Span.WEEK, Span.MONTH) if any(span in grain.spans for grain in grains)]
-        with_sets = [span for span in longer_spans if any(grain.sets(span) for grain in grains)]
-        if with_sets and (other_days := await self._read_other_days(with_sets)).num_rows:
-            before, after = (pa.concat_tables([rows, other_days]) for rows in (before, after))
-            sides = FactRows(self._fact, before), FactRows(self._fact, after)
-        await self._correct_grains(longer_spans, *sides)
-
-    async def _correct_grains(self, spans: Sequence[Span], before: FactRows, after: FactRows) -> None:
+        rows = await asyncio.to_thread(ChangedRows, self._fact, before, after, others)
         for span in spans:
-            for grain in self._fact.grains:
-                if span not in grain.spans:
-                    continue
-                change = await asyncio.to_thread(compare_rollups, grain, span, before, after)
-                if change is not None:
-                    await self._correct(change)
+            for grain in grains:
+                if span in grain.spans:
+                    change = await asyncio.to_thread(rows.compare, grain, span)
+                    if change is not None:
+                        await self._correct(change)
 
     async def _read_days(self, where: Condition) -> pa.Table:
         return await self._slice.select(Select(self._fact.table, where, tuple(self._schema.names)))
@@ -102,6 +95,6 @@ class FactPatcher:
                 values = change.keys[name].unique()
                 texts = OneOf(name, tuple(values.drop_null().to_pylist()))
                 where &= texts | Missing(name) if values.null_count else texts
-        stored = await self._slice.change.select(Select(table, where, tuple(change.before.column_names)))
+        stored = await self._slice.change.select(Select(table, where, change.stored_columns))
         rows = await asyncio.to_thread(change.correct, stored)
         await self._slice.patch(table, change.keys, rows)
