@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     secret_key_file: File = Field(
         None,
         description="File with the secret key instead of `OKUBE_SECRET_KEY`, such as a secret of the container engine "
-        "or a credential of systemd. Spaces and newlines around the key are ignored.",
+        "or a credential of systemd: a regular file of at most 64 KiB. Spaces and newlines around the key are ignored.",
     )
     admin_login: str | None = Field(
         None,

@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
-import anyio
 import structlog
+from anyio import to_thread
 
 from okube_api.auth.invitations import hash_token
 from okube_api.auth.passwords import WeakPassword, hash_password, require_strong_password
 from okube_api.auth.repository import USERS, UserRepository
+from okube_api.auth.secret import BadSecret, read_secret_file
 from okube_api.clock import Clock, stamp
 from okube_api.errors import Impossible, Taken
 from okube_api.kit.creation_ids import create_secret
@@ -113,8 +114,11 @@ class FirstAdministrator:
                 "password itself is not read: other processes, logs and inspections of containers show variables."
             )
         try:
-            password = (await anyio.Path(password_file).read_text(encoding="utf-8")).rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
+            content = await to_thread.run_sync(read_secret_file, password_file, "OKUBE_ADMIN_PASSWORD_FILE")
+            password = content.decode("utf-8").rstrip("\r\n")
+        except BadSecret as error:
+            raise ValueError(str(error)) from None
+        except UnicodeDecodeError as error:
             raise ValueError(f"OKUBE_ADMIN_PASSWORD_FILE: {error}") from None
         try:
             require_strong_password(password, login)

@@ -2,11 +2,14 @@
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from okube_api.settings import Settings
 
 MIN_BYTES = 32
+MAX_FILE_BYTES = 2**16
+"""The most that a file with a key or a password may have."""
 
 
 class BadSecret(Exception):
@@ -25,7 +28,8 @@ def load_secret_key(settings: Settings) -> bytes:
     if settings.secret_key is not None:
         return _check_length(settings.secret_key.get_secret_value().encode(), "OKUBE_SECRET_KEY")
     if settings.secret_key_file is not None:
-        return _read_file(settings.secret_key_file)
+        path = settings.secret_key_file
+        return _check_length(read_secret_file(path, "OKUBE_SECRET_KEY_FILE").strip(), str(path))
     if not settings.store_url.startswith("duckdb:"):
         raise BadSecret(
             "OKUBE_SECRET_KEY is not set. With MongoDB every process needs the same secret key. "
@@ -42,14 +46,27 @@ def load_secret_key(settings: Settings) -> bytes:
                 "created with."
             )
         _create(path)
-    return _check_length(path.read_bytes().strip(), str(path))
+    return _check_length(read_secret_file(path, "The secret key").strip(), str(path))
 
 
-def _read_file(path: Path) -> bytes:
+def read_secret_file(path: Path, setting: str) -> bytes:
+    """Return what a file with a key or a password has.
+
+    Raise BadSecret when it cannot be read, when it is no regular file, such as a pipe, which may never end, or when it
+    has more than `MAX_FILE_BYTES` bytes.
+    setting: names the file in the message.
+    """
     try:
-        return _check_length(path.read_bytes().strip(), str(path))
+        if not stat.S_ISREG(path.stat().st_mode):
+            what = "a folder" if path.is_dir() else "no regular file, but a device, pipe or socket"
+            raise BadSecret(f"{setting}: '{path}' is {what}. Give the path of a file.")
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise BadSecret(f"OKUBE_SECRET_KEY_FILE: '{path}' cannot be read: {error.strerror}.") from None
+        raise BadSecret(f"{setting}: '{path}' cannot be read: {error.strerror}.") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise BadSecret(f"{setting}: '{path}' has more than {MAX_FILE_BYTES // 1024} KiB. Is it another file?")
+    return content
 
 
 def _create(path: Path) -> None:

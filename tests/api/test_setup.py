@@ -198,7 +198,12 @@ async def test_existing_user_is_not_changed(empty_server: Server, password_file:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(None, "No such file"), ("password1234", "easy to guess"), ("short", "12 characters")],
+    [
+        (None, "No such file"),
+        ("password1234", "easy to guess"),
+        ("short", "12 characters"),
+        ("pass " * 20_000, "more than 64 KiB"),
+    ],
 )
 async def test_unusable_password_file_is_named(
     empty_server: Server, tmp_path: Path, text: str | None, message: str

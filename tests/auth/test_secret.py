@@ -1,6 +1,9 @@
 """The secret key: created once, readable by its owner only, and never too short."""
 
+import os
+import signal
 import stat
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -54,12 +57,43 @@ def test_key_is_read_from_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("short", "at least 32 bytes"), ("missing", "No such file or directory"), (".", "Is a directory")],
+    [("short", "at least 32 bytes"), ("missing", "No such file or directory"), (".", "is a folder")],
 )
 def test_file_without_a_key_is_refused(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "short").write_text("short\n")
     with pytest.raises(BadSecret, match=message):
         load_secret_key(Settings(secret_key_file=tmp_path / name))
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Raise TimeoutError in the test after 2 s."""
+
+    def fail(*_: object) -> None:
+        raise TimeoutError
+
+    previous = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, 2)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.mark.usefixtures("alarm")
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe", "huge"])
+def test_a_file_that_never_ends_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    """Try them for the setting, and for the file that the embedded store has by itself."""
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(2**40)  # without a block
+    path, data = tmp_path / name, tmp_path / "data"
+    data.mkdir()
+    (data / "secret.key").symlink_to(path)
+    message = "more than 64 KiB" if name == "huge" else "is no regular file, but a device, pipe or socket"
+    with pytest.raises(BadSecret, match=f"OKUBE_SECRET_KEY_FILE: '{path}' .*{message}"):
+        load_secret_key(Settings(secret_key_file=path))
+    with pytest.raises(BadSecret, match=f"The secret key: '{data / 'secret.key'}' .*{message}"):
+        load_secret_key(embedded_settings(data))
 
 
 def test_two_keys_are_refused(tmp_path: Path) -> None:
