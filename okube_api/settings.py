@@ -10,6 +10,8 @@ from limits import parse
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from okube_api.errors import hide_password
+
 
 def _check_rate(text: str | None) -> str | None:
     if text is not None:
@@ -22,7 +24,7 @@ Rate = Annotated[str | None, AfterValidator(_check_rate)]
 
 def _check_store_url(url: str) -> str:
     if not url.startswith(("duckdb:", "mongodb://", "mongodb+srv://")) or url == "duckdb:":
-        raise ValueError(f"'{url}' is not a store URL. Use duckdb:PATH or mongodb://HOST/DATABASE.")
+        raise ValueError(f"'{hide_password(url)}' is not a store URL. Use duckdb:PATH or mongodb://HOST/DATABASE.")
     return url
 
 
@@ -42,7 +44,9 @@ def _check_origin(text: str) -> str:
     """Return an origin as browsers send it: without a trailing slash, in lower case."""
     origin = text.rstrip("/").lower()
     if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\s*]+", origin):
-        raise ValueError(f"'{text}' is not an origin. Use a scheme, a host and a port, such as https://dash.example.")
+        raise ValueError(
+            f"'{hide_password(text)}' is not an origin. Use a scheme, a host and a port, such as https://dash.example."
+        )
     return origin
 
 
@@ -51,7 +55,9 @@ def _check_public_url(text: str | None) -> str | None:
     if text is None or not text:
         return None
     if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", text):
-        raise ValueError(f"'{text}' is not an address of a server. Use one such as https://okube.example.")
+        raise ValueError(
+            f"'{hide_password(text)}' is not an address of a server. Use one such as https://okube.example."
+        )
     return text.rstrip("/")
 
 
@@ -66,7 +72,7 @@ File = Annotated[Path | None, BeforeValidator(_parse_file)]
 class Settings(BaseSettings):
     """Settings of the server.  The description of each field is its line in `docs/settings.md`."""
 
-    model_config = SettingsConfigDict(env_prefix="OKUBE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="OKUBE_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     store_url: Annotated[str, AfterValidator(_check_store_url)] = Field(
         "duckdb:./okube-data/okube.duckdb",

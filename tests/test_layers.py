@@ -32,6 +32,7 @@ SIBLINGS = {  # parts of the same layer that one may import
     "pois": ("sites",),
     "studies": ("pois", "sites"),
     "catalogue": (),
+    "settings": ("errors",),
 }
 HTTP_LIBRARIES = ("fastapi", "starlette")
 SPEAKS_HTTP = (

@@ -26,7 +26,7 @@ from okube_api.cli.question_options import (
     parse_granularity,
     parse_scopes,
 )
-from okube_api.cli.requests import ApiRefusal, ApiRequests, RemoteError
+from okube_api.cli.requests import ApiRefusal, ApiRequests, RemoteError, require_url_without_password
 from okube_api.cli.runtime import echo, run_command, show_status, write_output
 from okube_api.cli.suggestions import suggest_name
 from okube_api.cli.text_tables import open_output
@@ -91,6 +91,8 @@ async def _ask(
     application: str, module: str, kpis: str, options: AskOptions, *, url: str | None, token: str | None, clock: Clock
 ) -> None:
     _check_options(module, options)
+    if url is not None:
+        require_url_without_password(url)  # also of the command that is printed
     days = None if options.period is None else parse_days(options.period)
     if options.period is not None and days is None:
         check_period(options.period)

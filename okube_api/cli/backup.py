@@ -18,7 +18,7 @@ from okube_api.backup.archive import BadBackup
 from okube_api.backup.dump import FIGURES, BackupSource, write_backup
 from okube_api.backup.figures import FigureComparison, compare_figures, compute_figures
 from okube_api.backup.restore import StoreNotEmpty, check_backup_secret, check_empty, open_backup, restore_archive
-from okube_api.cli.requests import require_token
+from okube_api.cli.requests import require_token, require_url_without_password
 from okube_api.cli.runtime import build_store, echo, fail, require_store, run_command
 from okube_api.clock import utc_now
 from okube_api.ingest.batches import Batches
@@ -109,6 +109,7 @@ async def _write_local(file: IO[bytes]) -> None:
 
 async def _download(file: IO[bytes], url: str, token: str | None) -> None:
     """Write the backup that a server sends.  Raise BadBackup when it refuses or stops."""
+    require_url_without_password(url)
     headers = {"Authorization": f"Bearer {require_token(token)}", "Accept-Encoding": "identity"}
     has_begun = False
     try:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from okube_api.errors import name_field
+from okube_api.errors import hide_password, name_field
 
 if TYPE_CHECKING:
     import httpx
@@ -57,7 +57,8 @@ class ApiRequests:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise RemoteError(_describe_silence(self._address, error)) from None
         if response.has_redirect_location:
-            raise RemoteError(f"{self._address} redirects to {response.headers['Location']}. Correct --url.")
+            location = hide_password(response.headers["Location"])
+            raise RemoteError(f"{self._address} redirects to {location}. Correct --url.")
         if response.headers.get("Content-Type", "").startswith("text/html"):
             raise RemoteError(
                 f"{self._address} answered with a web page ({response.status_code}). Check --url: it must be the "
@@ -91,6 +92,7 @@ async def connect(url: str, token: str | None) -> AsyncIterator[ApiRequests]:
     """
     import httpx  # noqa: PLC0415 - a server does not need it
 
+    require_url_without_password(url)
     headers = {"Authorization": f"Bearer {require_token(token)}"}
     timeout = httpx.Timeout(None, connect=_CONNECT_S)
     try:
@@ -101,6 +103,15 @@ async def connect(url: str, token: str | None) -> AsyncIterator[ApiRequests]:
         raise RemoteError(f"The certificates of SSL_CERT_FILE cannot be read ({error.strerror}).") from None
     async with client:
         yield ApiRequests(client, url)
+
+
+def require_url_without_password(url: str) -> None:
+    """Raise RemoteError for a URL with a user or a password: the HTTP library would send them instead of the token."""
+    if "@" in url:
+        raise RemoteError(
+            f"The address '{hide_password(url)}' of --url or OKUBE_URL has a user or a password, which would be sent "
+            "instead of the token. Remove what is before the @."
+        )
 
 
 def require_token(token: str | None) -> str:

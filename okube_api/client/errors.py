@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 
+from okube_api.errors import hide_password
+
 
 class OkubeError(Exception):
     """Base class of all errors of the client."""
@@ -127,7 +129,7 @@ def build_error(response: httpx.Response) -> RequestRefused:
     """Return the error for an answer that is no success."""
     status, problem = response.status_code, _read_problem(response)
     if response.has_redirect_location and not problem:
-        address = response.headers["location"]
+        address = hide_password(response.headers["location"])
         problem = {"detail": f"The server redirects to {address}. Use its address."}
     elif not problem:
         problem = {"detail": f"The server answered {status} {response.reason_phrase}."}

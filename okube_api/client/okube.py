@@ -23,6 +23,7 @@ from okube_api.client.calls import (
 from okube_api.client.errors import read_json
 from okube_api.client.resource_lists import ResourceDocument, plan_pages
 from okube_api.client.session import STANDARD_RETRIES, RetryRule, ServerSession
+from okube_api.errors import hide_password
 
 _TIMEOUT_S = 120.0
 
@@ -165,7 +166,12 @@ def _build_options(url: str | None, timeout_s: float) -> dict[str, Any]:
     if not address:
         raise ValueError("Give the address of the server, such as http://127.0.0.1:8000, or set OKUBE_URL.")
     if not address.startswith(("http://", "https://")):
-        raise ValueError(f"The address '{address}' must begin with http:// or https://.")
+        raise ValueError(f"The address '{hide_password(address)}' must begin with http:// or https://.")
+    if "@" in address:
+        raise ValueError(
+            f"The address '{hide_password(address)}' has a user or a password, which would be sent instead of the "
+            "token. Remove what is before the @, and give 'login' and 'password', or 'token'."
+        )
     return {
         "base_url": address.rstrip("/"),
         "timeout": build_timeout(timeout_s),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from okube_api.errors import hide_password
 from okube_api.store.arrow import hide_pandas
 from okube_api.store.protocol import Store, Workbench
 from okube_api.store.schema import Schema
@@ -25,7 +26,7 @@ def open_store(url: str, schema: Schema, *, memory_limit: str = "256MB", threads
         from okube_api.store.mongo.store import MongoStore  # noqa: PLC0415 - the embedded store needs no driver
 
         return MongoStore(url, schema)
-    raise ValueError(f"'{url}' is not the URL of a store: use duckdb:PATH or mongodb://host/database")
+    raise ValueError(f"'{hide_password(url)}' is not the URL of a store: use duckdb:PATH or mongodb://host/database")
 
 
 def open_workbench(memory_limit: str = "512MB", threads: int = 2) -> Workbench:
