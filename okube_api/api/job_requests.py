@@ -68,7 +68,8 @@ def wants_job(request: Request) -> bool:
     if prefers_job(request):
         return True
     query: bytes = request.scope["query_string"]
-    return b"wait" in query and any(
+    may_have_wait = b"wait" in query or b"%" in query  # any letter may be percent-encoded
+    return may_have_wait and any(
         name == "wait" and (text == "0" or BOOLEANS.get(text.lower()) is False) for name, text in parse_query(query)
     )
 

@@ -70,7 +70,17 @@ async def paused(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PausedQuestio
 # -- queueing ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("query", "headers"), [("wait=false", {}), ("wait=0", {}), ("", ASYNC), ("wait=true", ASYNC)])
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("wait=false", {}),
+        ("wait=0", {}),
+        ("%77ait=false", {}),
+        ("wa%69t=%66alse", {}),
+        ("", ASYNC),
+        ("wait=true", ASYNC),
+    ],
+)
 async def test_a_question_becomes_a_job(tenant: Tenant, query: str, headers: dict[str, str]) -> None:
     answer = await tenant.reader.post(build_url(tenant, query=f"{DAYS}&{query}"), json=SESSIONS, headers=headers)
     job = answer.json()
@@ -114,6 +124,9 @@ async def test_a_cached_answer_does_not_replace_a_job(tenant: Tenant) -> None:
     for _ in range(2):
         assert (await tenant.reader.post(build_url(tenant), json=SESSIONS)).status_code == 200
     await run(tenant.reader, build_url(tenant))
+    for _ in range(3):
+        answer = await tenant.reader.post(build_url(tenant, query=f"{DAYS}&wai%74=false"), json=SESSIONS)
+        assert answer.status_code == 202
 
 
 @pytest.mark.parametrize(
