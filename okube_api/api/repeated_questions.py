@@ -169,7 +169,7 @@ async def _repeat(
     key = CacheKey(facts.path, facts.query, facts.media_type, body)
     if not services.analytics.answer_cache.has_response(key, head):
         return None
-    with services.store.hold_revisions():
+    with services.store.hold_revisions(scope["path"]):
         try:
             identity = await services.sessions.identify(authorization)
             entry = await services.analytics.find_cached(key, identity.user)

@@ -193,7 +193,7 @@ def _hold_revisions(
     """Return a handler that reads the revisions of the store once, with the identity of the caller."""
 
     async def hold(request: Request) -> Response:
-        with get_services(request).store.hold_revisions():
+        with get_services(request).store.hold_revisions(request.scope["path"]):
             return await handle(request)
 
     return hold

@@ -100,7 +100,9 @@ class BenchServer:
         query = module.query.model_validate(workload.body)
         options = AnswerOptions(url.first_day, url.last_day, url.uplifted)
         started = time.perf_counter()
-        answer = await self.services.analytics.answer(query, scope, options)
+        with self.services.store.hold_revisions(workload.path):
+            await self.services.store.read_revisions()  # as the identification of the caller does
+            answer = await self.services.analytics.answer(query, scope, options)
         return time.perf_counter() - started, answer.content.content
 
     def build_scope(self, application: Application) -> QuestionScope:

@@ -32,10 +32,16 @@ class Reader(Protocol):
         """Return the version of the application's rows in one table.  Changes with every write; never reused."""
 
     async def aggregate(self, plan: Aggregate) -> pa.Table:
-        """Return the groups and measures of a plan.  Raise TooManyRows or Unavailable."""
+        """Return the groups and measures of a plan.  Raise TooManyRows or Unavailable.
+
+        Texts and lists may be dictionary-encoded; the dictionary may have values that no group has.
+        """
 
     async def select(self, plan: Select) -> pa.Table:
-        """Return the rows of a plan, in no particular order.  Raise TooManyRows or Unavailable."""
+        """Return the rows of a plan, in no particular order.  Raise TooManyRows or Unavailable.
+
+        Texts and lists may be dictionary-encoded, as those of `aggregate`.
+        """
 
     def read_parts(self, table: Table, low: int, high: int, where: Condition = EVERYTHING) -> AsyncIterator[pa.Table]:
         """Yield the rows whose part lies in [low, high], ascending by part, in blocks of bounded size.
@@ -197,14 +203,20 @@ class Store(Protocol):
     async def delete(self, collection: Collection, where: Condition) -> int:
         """Delete every matching document; return how many there were."""
 
-    def hold_revisions(self) -> AbstractContextManager[None]:
+    def hold_revisions(self, subject: str | None = None) -> AbstractContextManager[None]:
         """Let `revision` return what `read_revisions` has read, within this context of one request.
 
+        subject: what the request is about, such as its path.  If the last request about it opened a reader, the store
+            may read with the revisions what a reader needs.
         Without effect on a store that no other process can use.
         """
 
     async def read_revisions(self) -> None:
-        """Read the revisions of all collections, for the innermost `hold_revisions`; without effect outside of it."""
+        """Read the revisions of all collections, for the innermost `hold_revisions`; without effect outside of it.
+
+        The first reader that is opened within it has the rows that are current now or later, and later than the
+        documents that were read before; further readers have the same, until documents are read.
+        """
 
     def revision(self, *collections: Collection) -> str | None:
         """Return a text that changes with every write to one of these collections, before the write returns.

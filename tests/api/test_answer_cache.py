@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ from okube_api.api.routes import analytics as routes
 from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
 from okube_api.engine import run
+from okube_api.store.mongo.manifests import POINTERS
+from pymongo.asynchronous.collection import AsyncCollection
 
 from tests.api.analytics import World, load_world
 from tests.api.server import MovableClock, Server, run_server, share_store
@@ -265,6 +268,30 @@ async def test_repeated_question_reads_no_documents_and_solves_no_dependencies(
     for method in ("get", "find"):
         monkeypatch.setattr(server.services.store, method, refuse)
     assert (await ask(world))[0]["data"]["all"] == 3
+
+
+async def test_a_warm_question_makes_a_query_for_each_identification_of_its_caller(
+    world: World, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Count the queries of the driver for a repeated and a computed answer; the embedded store needs none."""
+    queries = ContextVar[list[str]]("queries")  # the tasks of a request have it, those of the server do not
+    find = AsyncCollection.find
+
+    def record(collection: Any, *arguments: Any, **options: Any) -> Any:
+        queries.get([]).append(collection.name)
+        return find(collection, *arguments, **options)
+
+    monkeypatch.setattr(AsyncCollection, "find", record)
+    for _ in range(2):
+        await ask(world)
+    for is_repeated in (True, False):
+        if not is_repeated:
+            server.services.analytics.answer_cache.clear()
+        token = queries.set([])
+        assert (await ask(world))[0]["data"]["all"] == 3
+        identifications = 1 if is_repeated else 2  # again at the end of a body in two parts, as this client sends it
+        assert queries.get() == [POINTERS] * (0 if server.services.store.is_exclusive else identifications)
+        queries.reset(token)
 
 
 # -- two servers

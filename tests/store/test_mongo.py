@@ -308,8 +308,7 @@ async def test_a_store_closes_while_a_recovery_turns_its_cancellation_into_an_er
         except asyncio.CancelledError:
             raise PyMongoError("the operation was cancelled") from None
 
-    store = open_store()
-    monkeypatch.setattr(mongo_store, "_RECOVERY_INTERVAL_S", 0)
+    store = open_store(recovery_interval=timedelta(0))
     await store.start()
     monkeypatch.setattr(mongo_store, "recover_writes", recover)
     async with asyncio.timeout(10):

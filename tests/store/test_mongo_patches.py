@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from itertools import chain, count
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +17,7 @@ from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.store import MongoStore
 from okube_api.store.mongo.write_queue import WriteQueue
 from okube_api.store.plans import Aggregate, Select, Sum
-from okube_api.store.protocol import Change
+from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
 from pymongo import MongoClient
 
@@ -51,7 +53,7 @@ async def commit_patch(store: MongoStore, name: str, old: Sequence[int], new: Se
         await change.commit()
 
 
-async def read_dwells(store: MongoStore) -> list[int]:
+async def read_dwells(store: Store) -> list[int]:
     async with store.open_reader("a") as reader:
         rows = await reader.select(Select(STAYS, EVERYTHING, ("dwell_s",)))
     return sorted(rows["dwell_s"].to_pylist())
@@ -154,6 +156,62 @@ async def test_a_part_with_more_superseded_than_other_rows_is_written_again(open
     await open_store(grace=timedelta(0)).start()
     assert await read_dwells(store) == [0, 1, 2, 3, 26, 27, 28, 29]
     assert stored.count_documents({}) == 8
+
+
+@pytest.mark.parametrize("rounds", [2, *(pytest.param(rounds, marks=pytest.mark.slow) for rounds in range(8, 12))])
+async def test_patches_while_garbage_is_collected_all_the_time(open_store: OpenStore, stored: Any, rounds: int) -> None:
+    """Change a few rows by two processes in turns, beside views that were opened before; a third one collects.
+
+    Rows are told apart by their dwell; plain Python says which there are.
+    """
+    random, numbers = Random(rounds), count(100)
+    stores = [open_store(), open_store()]
+    every_ms = timedelta(milliseconds=1)
+    collector = open_store(grace=timedelta(0), recovery_interval=every_ms, collection_interval=every_ms)
+    await asyncio.gather(*(store.start() for store in (*stores, collector)))
+    rows = {part: list(range(10 * part, 10 * part + 8)) for part in (1, 2, 3)}
+    async with stores[0].begin_change("a", "all") as change:
+        await change.replace(STAYS, list(rows), pa.concat_tables(make_dwells(rows[part], part) for part in rows))
+        await change.commit()
+
+    async def change_rows(change: Change) -> dict[int, list[int]]:
+        """Patch a few rows of some parts, or replace a part; return all rows as the change must see them."""
+        changed = dict(rows)
+        for part in random.sample(sorted(rows), random.randint(1, 3)):
+            new = [next(numbers) for _ in range(random.randint(0, 3))]
+            if random.random() < 0.2:
+                await change.replace(STAYS, [part], make_dwells(new, part))
+                changed[part] = new
+            else:
+                old = random.sample(rows[part], min(random.randint(0, 3), len(rows[part])))
+                await patch_dwells(change, old, new, part)
+                changed[part] = [dwell for dwell in rows[part] if dwell not in old] + new
+        selected = await change.select(Select(STAYS, EVERYTHING, ("dwell_s",)))
+        assert sorted(selected["dwell_s"].to_pylist()) == sorted(chain(*changed.values()))
+        return changed
+
+    for number in range(rounds):
+        async with AsyncExitStack() as views:
+            if number % 2:
+                view = await views.enter_async_context(stores[number // 2 % 2].open_snapshot())
+                await view.pin_rows("a")
+                rows_of_view = sorted(chain(*rows.values()))
+                assert await read_dwells(view) == rows_of_view
+            for step in range(3):
+                store, other = random.sample(stores, 2)
+                async with store.begin_change("a", f"change {number} {step}") as change:
+                    changed = await change_rows(change)
+                    if random.random() < 0.8:
+                        await change.commit()
+                        rows = changed
+                for reading in (store, other):
+                    assert await read_dwells(reading) == sorted(chain(*rows.values()))
+                if number % 2:
+                    assert await read_dwells(view) == rows_of_view
+    async with asyncio.timeout(10):  # no view is open any more, so that all that was replaced goes
+        while count_marked(stored) or stored.count_documents({}) > sum(map(len, rows.values())):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert await read_dwells(collector) == sorted(chain(*rows.values()))
 
 
 async def test_of_two_concurrent_patches_one_counts(open_store: OpenStore, stored: Any) -> None:

@@ -7,16 +7,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from okube_api.store.conditions import equal
+from okube_api.store.conditions import EVERYTHING, equal
 from okube_api.store.errors import Duplicate, Unavailable
 from okube_api.store.mongo import revisions as module
-from okube_api.store.mongo.revisions import REVISIONS, Revisions
+from okube_api.store.mongo.manifests import POINTERS, ManifestPointers, ManifestRepository
+from okube_api.store.mongo.revisions import Revisions, encode_id
 from okube_api.store.values import Json
 from pymongo import AsyncMongoClient
 
 from tests.conformance.declared import DOCUMENTS
 from tests.store.mock_server import MockClient
-from tests.store.mongo_rows import OpenStore
+from tests.store.mongo_rows import OpenStore, count_stays, fill
 
 pytestmark = pytest.mark.anyio
 
@@ -173,7 +174,7 @@ async def test_a_running_writer_renews_its_lease(
     monkeypatch.setattr(module, "_RENEW_S", 0.01)
 
     async def read_instant() -> Any:
-        ((_, at),) = (await database[REVISIONS].find_one({"_id": "sites"}))["writers"].items()
+        ((_, at),) = (await database[POINTERS].find_one({"_id": encode_id("sites")}))["writers"].items()
         return at
 
     async with first.announce_write("sites"):
@@ -206,11 +207,11 @@ async def test_a_write_that_is_cancelled_at_its_start_is_not_renewed(
     assert await read(first) is not None
 
 
-async def test_revisions_that_somebody_has_dropped_are_created_by_the_next_write(
+async def test_revisions_that_somebody_has_deleted_are_created_by_the_next_write(
     first: Revisions, database: Any
 ) -> None:
     before = await read(first)
-    await database[REVISIONS].drop()
+    await database[POINTERS].drop()
     assert await read(first) is None
     async with first.announce_write("sites"):
         pass
@@ -247,17 +248,55 @@ async def test_an_own_write_ends_the_revision_of_a_request(first: Revisions) -> 
         assert first.get(["sites"]) is not None
 
 
-async def test_a_request_reads_once_what_it_needs_again(first: Revisions) -> None:
-    numbers = iter(range(9))
+class CountingRepository(ManifestRepository):
+    """A repository that counts how often pointers are loaded."""
 
-    async def count() -> int:
-        return next(numbers)
+    loads = 0
 
-    assert [await first.load_once("a", count) for _ in range(2)] == [0, 1]
-    with first.hold():
-        assert [await first.load_once(key, count) for key in "aab"] == [2, 2, 3]
-        await first.read()
-        assert await first.load_once("a", count) == 4
+    async def load(self, application: str) -> ManifestPointers:
+        self.loads += 1
+        return await super().load(application)
+
+
+async def test_a_request_reads_pointers_once_and_the_next_one_with_the_revisions(
+    first: Revisions, database: Any
+) -> None:
+    repository = CountingRepository(database)
+    await repository.allot_generation("a")
+
+    async def ask(application: str, subject: str | None = None) -> list[int]:
+        with first.hold(subject):
+            await first.read()
+            return [(await first.load_pointers(application, repository.load)).generation for _ in range(2)]
+
+    assert [await ask("a"), repository.loads] == [[1, 1], 1]
+    assert [await ask("a", "/a"), repository.loads] == [[1, 1], 2]
+    await repository.allot_generation("a")
+    assert [await ask("a", "/a"), repository.loads] == [[2, 2], 2]
+    assert [await ask("no rows", "/b"), await ask("no rows", "/b"), repository.loads] == [[0, 0], [0, 0], 3]
+    assert [await ask("no rows", "/a"), await ask("no rows", "/a"), repository.loads] == [[0, 0], [0, 0], 4]
+    assert [(await first.load_pointers("a", repository.load)).generation, repository.loads] == [2, 5]
+
+
+async def test_requests_about_several_applications_share_a_query(
+    first: Revisions, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_SUBJECTS", 3)
+    repository = CountingRepository(database)
+
+    async def ask(application: str, generation: int) -> None:
+        with first.hold(f"/{application}"):
+            await first.read()
+            assert (await first.load_pointers(application, repository.load)).generation == generation
+
+    for application in "abcd":
+        await repository.allot_generation(application)
+        await ask(application, 1)
+    assert repository.loads == 4
+    await asyncio.gather(*(ask(application, 1) for application in "dcb" * 3))
+    assert repository.loads == 4
+    await ask("a", 1)  # the subject that has not been used for the longest time is forgotten
+    assert repository.loads == 5
 
 
 async def test_what_changes_outside_of_the_server_is_noticed_later(database: Any) -> None:
@@ -283,8 +322,8 @@ class HeldBack:
         self._collection = self._database[name]
         return self
 
-    def find(self, *arguments: Any) -> "HeldBack":
-        self._cursor = self._collection.find(*arguments)
+    def find(self, *arguments: Any, **options: Any) -> "HeldBack":
+        self._cursor = self._collection.find(*arguments, **options)
         return self
 
     async def to_list(self, length: int | None) -> list[Json]:
@@ -349,3 +388,69 @@ async def test_cached_documents_are_never_older_than_an_acknowledged_write(open_
 
     await asyncio.gather(write(stores[:2]), ask(stores[2]), ask(stores[3]))
     assert hits[0]
+
+
+async def test_the_rows_of_a_request_are_not_older_than_the_documents_that_it_reads(open_store: OpenStore) -> None:
+    """Another process writes rows and then a document that says so, as a rebuild does; who reads it has the rows."""
+    store, other = open_store(), open_store()
+    await asyncio.gather(store.start(), other.start())
+
+    async def find() -> int:
+        return len(await store.find(DOCUMENTS, EVERYTHING))
+
+    async def count() -> int:
+        return await store.count(DOCUMENTS, EVERYTHING)
+
+    async def stream() -> int:
+        return sum([len(block) async for block in store.stream(DOCUMENTS, EVERYTHING)])
+
+    for number, read_documents in enumerate((find, count, stream)):
+        with store.hold_revisions("/a"):
+            await store.read_revisions()
+            assert await count_stays(store) == number
+            await fill(other, f"change {number}", number + 1)
+            await other.insert(DOCUMENTS, [{"_id": str(number), "application": "a", "key": f"k{number}"}])
+            assert await count_stays(store) == number
+            assert await read_documents() == number + 1
+            assert await count_stays(store) == number + 1
+
+
+async def test_a_request_reads_the_rows_that_it_has_written(open_store: OpenStore) -> None:
+    store = open_store()
+    await store.start()
+    for number in range(1, 4):
+        with store.hold_revisions("/a"):
+            await store.read_revisions()
+            assert await count_stays(store) == number - 1
+            await fill(store, f"change {number}", number)
+            assert await count_stays(store) == number
+    with store.hold_revisions("/a"):
+        await store.read_revisions()
+        await store.delete_rows("a")
+        assert await count_stays(store) == 0
+
+
+async def test_rows_are_never_older_than_an_acknowledged_change(open_store: OpenStore) -> None:
+    """Two processes change rows, and two count them: each request has the rows that were acknowledged before it."""
+    stores = [open_store() for _ in range(4)]
+    await asyncio.gather(*(store.start() for store in stores))
+    acknowledged, has_ended, requests = [0], [False], [0]
+
+    async def write() -> None:
+        for number in range(1, 13):
+            await fill(stores[number % 2], f"change {number}", number)
+            acknowledged[0] = number
+            await asyncio.sleep(0.02)
+        has_ended[0] = True
+
+    async def ask(store: Any) -> None:
+        while not has_ended[0]:
+            least = acknowledged[0]
+            with store.hold_revisions("/a"):
+                await store.read_revisions()
+                assert await count_stays(store) >= least
+            requests[0] += 1
+            await asyncio.sleep(0)
+
+    await asyncio.gather(write(), *(ask(store) for store in stores[2:] * 3))
+    assert requests[0] > 12

@@ -225,7 +225,7 @@ class DuckStore:
         documents = self._collections[collection.name]
         return await self._write(collection, lambda cursor: documents.delete(cursor, where))
 
-    def hold_revisions(self) -> AbstractContextManager[None]:
+    def hold_revisions(self, subject: str | None = None) -> AbstractContextManager[None]:  # noqa: ARG002 - needs no query
         """Do nothing: all writes are those of this process, so that revisions are always current."""
         return nullcontext()
 

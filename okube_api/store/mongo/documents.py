@@ -1,7 +1,7 @@
 """Documents in MongoDB: conditions as queries, uniqueness by indexes, one operation wherever one is enough."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from itertools import chain, islice
@@ -91,7 +91,7 @@ class MongoDocuments:
             return [_drop_internal_fields(document) for document in documents]
         return [_drop_nulls(document) for document in documents]
 
-    async def stream(self, where: Condition, sort: Sequence[SortKey]) -> AsyncIterator[list[Json]]:
+    async def stream(self, where: Condition, sort: Sequence[SortKey]) -> AsyncGenerator[list[Json], None]:
         """Yield every matching document, in blocks."""
         cursor = self._open_cursor(where, sort, 0, None)
         try:

@@ -7,18 +7,20 @@ can be used as long as the token is the same: each later write replaces it befor
 
 A writer that dies stays in the document until its lease expires; then another process removes it and replaces the
 token.  So does a write whose end is unknown, since the server may still carry it out.
+
+The documents are in the collection of the pointers to the rows, so that one query reads both for a request.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import random
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 from bson import ObjectId
@@ -26,30 +28,44 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from okube_api.store.errors import Conflict, Duplicate, StoreError, Unavailable, UnsupportedByStore
 from okube_api.store.mongo.errors import READ_S, WRITE_S, WriteConflict, time_limit
+from okube_api.store.mongo.manifests import POINTERS, ManifestPointers
 from okube_api.store.mongo.staging import read_server_time
 from okube_api.store.values import Json
 
-T = TypeVar("T")
-REVISIONS = "_revisions"
+_PREFIX = "#"
+"""Before the name of a collection in the `_id` of its revision: sorted by it, revisions come before applications."""
 LEASE = timedelta(seconds=30)
 """How long a writer counts that does not renew itself; far longer than an operation, which ends after `WRITE_S`."""
 _RENEW_S = 5.0
 _LONGEST_USE_S = 300
 """Caches are read again after this time, in case something else than this server has changed the documents."""
 _MAX_ATTEMPTS, _MAX_PAUSE_S = 50, 0.05
+_MOST_SUBJECTS = 4096
 
 
-@dataclass(slots=True)
-class _View:
-    """What a request has read: the token of each collection without writers.
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one query has read: the token of each collection without writers, and the pointers of some applications.
 
     writes: how many writes this process had begun before, by collection.
-    values: what else the request has read, and reads only once.
     """
 
     tokens: Mapping[str, str] = field(default_factory=dict)
     writes: Mapping[str, int] = field(default_factory=dict)
-    values: dict[Hashable, Any] = field(default_factory=dict)
+    pointers: Mapping[str, ManifestPointers] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _View:
+    """What a request has read.
+
+    subject: what it is about (see `Revisions.hold`).
+    pointers: those of the applications whose rows the request reads; it reads each only once.
+    """
+
+    subject: str | None
+    reading: _Reading = field(default_factory=_Reading)
+    pointers: dict[str, ManifestPointers] = field(default_factory=dict)
     is_open: bool = True
 
 
@@ -75,7 +91,7 @@ class _Writer:
 
     def match(self) -> Json:
         """Return the query of the document, if it still has the entry."""
-        return {"_id": self.collection, self.path: {"$exists": True}}
+        return {"_id": encode_id(self.collection), self.path: {"$exists": True}}
 
     @property
     def is_about_to_expire(self) -> bool:
@@ -90,21 +106,28 @@ class Revisions:
     """
 
     def __init__(self, database: Any, collections: Iterable[str], clock_s: Callable[[], float] = time.time) -> None:
-        self._database, self._stored = database, database[REVISIONS]
+        self._database, self._stored = database, database[POINTERS]
         self._collections = frozenset(collections)
+        self._ids = sorted(map(encode_id, self._collections))
         self._clock_s = clock_s
         self._view: ContextVar[_View | None] = ContextVar("view", default=None)
         self._writers: dict[str, _Writer] = {}
         self._write_counts: Counter[str] = Counter()
-        self._running_read: asyncio.Task[_View] | None = None
-        self._next_read: asyncio.Task[_View] | None = None
+        self._running_read: asyncio.Task[_Reading] | None = None
+        self._next_read: asyncio.Task[_Reading] | None = None
+        self._applications: dict[str, str] = {}  # by subject
+        self._wanted: set[str] = set()  # the applications whose pointers the next read reads, too
 
     # -- reading
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Let `get` return what `read` has read within this context."""
-        view = _View()
+    def hold(self, subject: str | None = None) -> Iterator[None]:
+        """Let `get` return what `read` has read within this context.
+
+        subject: what the request is about.  The pointers that the last request about it needed are read with the
+            revisions.
+        """
+        view = _View(subject)
         reset_token = self._view.set(view)
         try:
             yield
@@ -117,25 +140,38 @@ class Revisions:
         view = self._get_view()
         if view is None:
             return
-        view.tokens = {}
-        view.values.clear()
+        view.reading = _Reading()
+        view.pointers.clear()
+        application = None if view.subject is None else self._applications.get(view.subject)
+        if application is not None:
+            self._wanted.add(application)
         # A read that is running may have passed the server before this call, so that callers wait for the next one.
         if self._next_read is None or self._next_read.done():
             self._next_read = asyncio.create_task(self._read_after(self._running_read))
             self._next_read.add_done_callback(_retrieve_error)
-        new = await asyncio.shield(self._next_read)
-        view.tokens, view.writes = new.tokens, new.writes
+        view.reading = await asyncio.shield(self._next_read)
+        if application is not None:
+            view.pointers[application] = view.reading.pointers[application]
 
-    async def _read_after(self, previous: "asyncio.Task[_View] | None") -> _View:
+    async def _read_after(self, previous: "asyncio.Task[_Reading] | None") -> _Reading:
         if previous is not None:
             await asyncio.wait([previous])
         self._running_read, self._next_read = self._next_read, None
+        applications, self._wanted = self._wanted, set()
         writes = dict(self._write_counts)
+        # Sorted, so that the pointers are read after the revisions: see `drop_pointers`.
         with time_limit(READ_S):
-            documents = await self._stored.find({}).to_list(None)
+            match = {"_id": {"$in": [*self._ids, *applications]}}
+            documents = await self._stored.find(match, sort=[("_id", 1)]).to_list(None)
+        by_id = {document["_id"]: document for document in documents}
         age = int(self._clock_s() // _LONGEST_USE_S)
-        tokens = {document["_id"]: f"{document['token']}-{age}" for document in documents if not document["writers"]}
-        return _View(tokens, writes)
+        tokens = {
+            name: f"{document['token']}-{age}"
+            for name in self._collections
+            if (document := by_id.get(encode_id(name))) is not None and not document["writers"]
+        }
+        pointers = {name: ManifestPointers.from_document(name, by_id.get(name, {})) for name in applications}
+        return _Reading(tokens, writes, pointers)
 
     def get(self, collections: Iterable[str]) -> str | None:
         """Return the revision of some collections.
@@ -146,23 +182,36 @@ class Revisions:
         view = self._get_view()
         if view is None:
             return None
-        tokens = []
+        reading, tokens = view.reading, []
         for name in sorted(collections):
-            token = view.tokens.get(name)
-            if token is None or view.writes.get(name, 0) != self._write_counts[name]:
+            token = reading.tokens.get(name)
+            if token is None or reading.writes.get(name, 0) != self._write_counts[name]:
                 return None
             tokens.append(token)
         return " ".join(tokens)
 
-    async def load_once(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
-        """Return what `read` returns, which is called once for the key within `hold`, and each time outside of it."""
+    async def load_pointers(
+        self, application: str, load: Callable[[str], Awaitable[ManifestPointers]]
+    ) -> ManifestPointers:
+        """Return what was read with the revisions, or what `load` returns, which is called once within `hold`."""
         view = self._get_view()
         if view is None:
-            return await read()
-        if key not in view.values:
-            view.values[key] = await read()
-        value: T = view.values[key]
-        return value
+            return await load(application)
+        if view.subject is not None and self._applications.get(view.subject) != application:
+            if len(self._applications) >= _MOST_SUBJECTS:
+                del self._applications[next(iter(self._applications))]
+            self._applications[view.subject] = application
+        if application not in view.pointers:
+            view.pointers[application] = await load(application)
+        return view.pointers[application]
+
+    def drop_pointers(self) -> None:
+        """Let the caller's request read pointers again: it has written rows, or read documents.
+
+        Rows must not be older than documents which say what they are, such as that a rebuild has ended.
+        """
+        if (view := self._get_view()) is not None:
+            view.pointers.clear()
 
     def _get_view(self) -> _View | None:
         view = self._view.get()
@@ -198,11 +247,12 @@ class Revisions:
 
     async def _add(self, writer: _Writer) -> None:
         """Add a writer to the document of its collection, and replace the token in the same step."""
+        match = {"_id": encode_id(writer.collection)}
         addition = {"$set": {"token": ObjectId()}, "$currentDate": {writer.path: True}}
         sent_s = time.monotonic()
-        if not await self._update({"_id": writer.collection}, addition):
-            await self._create(writer.collection)  # somebody has dropped the collection of revisions
-            if not await self._update({"_id": writer.collection}, addition):
+        if not await self._update(match, addition):
+            await self._create(writer.collection)  # somebody has deleted the document
+            if not await self._update(match, addition):
                 raise Unavailable("The revision of the documents cannot be written.")
         writer.renewed_s = sent_s
         if writer.writes:  # none is left if they were cancelled meanwhile
@@ -232,7 +282,7 @@ class Revisions:
         except (StoreError, PyMongoError):
             return  # the lease expires
         if not is_removed:
-            await self._update({"_id": writer.collection}, {"$set": {"token": ObjectId()}})
+            await self._update({"_id": encode_id(writer.collection)}, {"$set": {"token": ObjectId()}})
 
     async def _update(self, match: Json, update: Json) -> bool:
         """Update a document; return whether one matched."""
@@ -253,18 +303,21 @@ class Revisions:
     async def create(self) -> None:
         """Create the documents that do not exist."""
         with time_limit(READ_S):
-            documents = await self._stored.find({}, {"_id": 1}).to_list(None)
-        for name in sorted(self._collections.difference(document["_id"] for document in documents)):
-            await self._create(name)
+            documents = await self._stored.find({"_id": {"$in": self._ids}}, {"_id": 1}).to_list(None)
+        existing = {document["_id"] for document in documents}
+        for name in sorted(self._collections):
+            if encode_id(name) not in existing:
+                await self._create(name)
 
     async def _create(self, collection: str) -> None:
         with suppress(DuplicateKeyError), time_limit(WRITE_S):  # another process may do the same
-            await self._stored.insert_one({"_id": collection, "token": ObjectId(), "writers": {}})
+            await self._stored.insert_one({"_id": encode_id(collection), "token": ObjectId(), "writers": {}})
 
     async def remove_dead_writers(self) -> None:
         """Remove writers whose lease has expired; what was cached before them stays invalid."""
         with time_limit(READ_S):
-            documents = [document for document in await self._stored.find({}).to_list(None) if document["writers"]]
+            documents = await self._stored.find({"_id": {"$in": self._ids}}).to_list(None)
+        documents = [document for document in documents if document["writers"]]
         if not documents:
             return
         expired_at = await read_server_time(self._database) - LEASE
@@ -274,6 +327,11 @@ class Revisions:
                     path = f"writers.{writer_id}"
                     update = {"$unset": {path: ""}, "$set": {"token": ObjectId()}}
                     await self._update({"_id": document["_id"], path: {"$lt": expired_at}}, update)
+
+
+def encode_id(collection: str) -> str:
+    """Return the `_id` of the document of a collection."""
+    return _PREFIX + collection
 
 
 def _retrieve_error(task: "asyncio.Task[Any]") -> None:

@@ -1,9 +1,10 @@
 """The store on a MongoDB server, for any number of processes; it uses no transactions of the server."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -48,7 +49,7 @@ _ROWS_PER_DELETE, _BLOCKS_PER_DELETE = 10_000, 500
 _SELECTION_MS, _CONNECT_MS = 2000, 2000
 """How long the driver tries to find an available server, and to connect, even within an operation with a longer limit.
 """
-_RECOVERY_INTERVAL_S, _RECOVERIES_PER_COLLECTION = 2.0, 15
+_RECOVERY_INTERVAL, _COLLECTION_INTERVAL = timedelta(seconds=2), timedelta(seconds=30)
 
 
 class MongoStore:
@@ -57,6 +58,8 @@ class MongoStore:
     client: replaces the driver's client.
     grace: how long replaced rows are kept for readers that were opened before.
     column_cache: the tables that are kept in memory to evaluate plans on.
+    recovery_interval: how often writes of dead processes are finished or undone.
+    collection_interval: how often garbage is collected; not more often than writes are recovered.
     """
 
     is_exclusive = has_transactions = False
@@ -69,6 +72,8 @@ class MongoStore:
         client: Any = None,
         grace: timedelta = GRACE,
         column_cache: ColumnCache | None = None,
+        recovery_interval: timedelta = _RECOVERY_INTERVAL,
+        collection_interval: timedelta = _COLLECTION_INTERVAL,
     ) -> None:
         try:
             self._client: Any = client or _build_client(url)
@@ -83,6 +88,7 @@ class MongoStore:
         self._watch = DatabaseWatch(partial(self._ping_client.get_default_database().command, "ping"))
         self._database = WatchedDatabase(database, self._watch)
         self._schema, self._grace = schema, grace
+        self._recovery_s, self._collection_s = recovery_interval.total_seconds(), collection_interval.total_seconds()
         self._column_cache = column_cache or ColumnCache()
         self._collections = {
             collection.name: MongoDocuments(collection, self._database) for collection in schema.collections
@@ -149,13 +155,13 @@ class MongoStore:
 
     async def _maintain(self) -> None:
         """Recover writes and collect garbage at intervals; a failure is retried at the next one."""
-        recoveries = 0
+        collected_s = time.monotonic()
         while not self._closing:  # the driver may turn a cancellation into an error of its own, which is suppressed
-            await asyncio.sleep(_RECOVERY_INTERVAL_S)
-            recoveries += 1
+            await asyncio.sleep(self._recovery_s)
             with suppress(StoreError, PyMongoError):
                 await recover_writes(self._database, self._revisions.announce_write)
-                if recoveries % _RECOVERIES_PER_COLLECTION == 0:
+                if (now_s := time.monotonic()) - collected_s >= self._collection_s:
+                    collected_s = now_s
                     await self._revisions.remove_dead_writers()
                     await self._collect_row_garbage()
 
@@ -242,17 +248,25 @@ class MongoStore:
         fields: Sequence[str] | None = None,
     ) -> list[Json]:
         """Return the matching documents."""
-        return await self._collections[collection.name].find(where, sort, skip, limit, fields)
+        documents = await self._collections[collection.name].find(where, sort, skip, limit, fields)
+        self._revisions.drop_pointers()
+        return documents
 
     async def count(self, collection: Collection, where: Condition) -> int:
         """Return the number of matching documents."""
-        return await self._collections[collection.name].count(where)
+        count = await self._collections[collection.name].count(where)
+        self._revisions.drop_pointers()
+        return count
 
-    def stream(
+    async def stream(
         self, collection: Collection, where: Condition, *, sort: Sequence[SortKey] = BY_ID
     ) -> AsyncIterator[list[Json]]:
         """Yield every matching document, in blocks."""
-        return self._collections[collection.name].stream(where, sort)
+        async with aclosing(self._collections[collection.name].stream(where, sort)) as blocks:
+            async for block in blocks:
+                self._revisions.drop_pointers()
+                yield block
+        self._revisions.drop_pointers()
 
     async def insert(self, collection: Collection, documents: Sequence[Json]) -> None:
         """Insert documents."""
@@ -281,12 +295,12 @@ class MongoStore:
         async with self._revisions.announce_write(collection.name):
             return await self._collections[collection.name].delete(where)
 
-    def hold_revisions(self) -> AbstractContextManager[None]:
+    def hold_revisions(self, subject: str | None = None) -> AbstractContextManager[None]:
         """Let `revision` return what `read_revisions` has read within this context."""
-        return self._revisions.hold()
+        return self._revisions.hold(subject)
 
     async def read_revisions(self) -> None:
-        """Read the revisions of all collections in one step, if the caller is within `hold_revisions`."""
+        """Read the revisions of all collections, and pointers to rows, if the caller is within `hold_revisions`."""
         await self._revisions.read()
 
     def revision(self, *collections: Collection) -> str | None:
@@ -305,7 +319,7 @@ class MongoStore:
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AsyncIterator[MongoReader]:
         """Open a reader of the manifests that are current now, or were at the first reader of the request."""
-        pointers = await self._revisions.load_once(application, lambda: self._manifests.load(application))
+        pointers = await self._revisions.load_pointers(application, self._manifests.load)
         yield MongoReader(
             self._database,
             self._manifests,
@@ -331,7 +345,10 @@ class MongoStore:
             self._change_locks[application],
             begin_change(self._database, self._manifests, application, name, self._column_cache) as change,
         ):
-            yield change
+            try:
+                yield change
+            finally:
+                self._revisions.drop_pointers()
 
     async def is_committed(self, application: str, name: str) -> bool:
         """Return whether a change of that name was committed."""
@@ -340,6 +357,7 @@ class MongoStore:
     async def delete_rows(self, application: str) -> None:
         """Delete every row of an application, with its numbers and counters."""
         await self._manifests.clear(application)
+        self._revisions.drop_pointers()
         await self._numbers.delete(application)
         for table in self._schema.tables:
             await delete_in_steps(
