@@ -1,8 +1,10 @@
 """Test which partitions are kept in memory for the changes that follow; their rows: `conformance/test_patches.py`."""
 
+from random import Random
+
 import pyarrow as pa
 import pytest
-from okube_api.store.conditions import EVERYTHING, Between, OneOf, equal
+from okube_api.store.conditions import EVERYTHING, Between, Missing, OneOf, equal
 from okube_api.store.duckdb import recent_parts
 from okube_api.store.duckdb.recent_parts import RecentParts, find_parts
 from okube_api.store.plans import Aggregate, Count, Select
@@ -24,8 +26,8 @@ def keep(recent: RecentParts, rows: pa.Table, *, version: int = 1, part: int = 1
 
 
 def list_places(recent: RecentParts, *, version: int = 1, part: int = 1) -> list[str] | None:
-    rows, _ = recent.find("a", TABLE, version, part)
-    return None if rows is None else rows["place"].to_pylist()
+    found, _ = recent.find("a", TABLE, version, part)
+    return None if found is None else found.select(EVERYTHING, ("place",))["place"].to_pylist()
 
 
 def test_a_partition_is_kept_when_it_is_read_twice_and_then_patched() -> None:
@@ -61,6 +63,39 @@ def test_applications_that_read_nothing_twice_are_bounded(monkeypatch: pytest.Mo
     for part in (2, 3, 4):
         assert recent.find("d", TABLE, 1, part) == (None, False)
     assert recent.find("d", TABLE, 1, 1) == (None, False)  # forgotten
+
+
+def test_a_partition_has_the_rows_of_its_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patch a partition a hundred times, by one or all columns, with none to many keys, and compare it with a list."""
+    monkeypatch.setattr(recent_parts, "_MAX_PATCHED", 7)
+    random = Random(5)
+    names = [None, *"abcdef", *map(str, range(40))]
+    schema = build_rows("a").schema
+    truth = [{"part": 1, "place": name, "stays": stays} for name in names[:9] for stays in (1, 2)]
+    found = recent_parts.RecentPart(TABLE, pa.Table.from_pylist(truth, schema))
+    for _ in range(200):
+        by = random.choice((["part", "place"], ["part", "place", "stays"], ["part"]))
+        keys = [
+            {"part": 1, "place": name, "stays": random.randint(1, 3)}
+            for name in random.sample(names, random.choice((0, 1, 2, 30) if len(by) > 1 else (0, 0, 1)))
+        ]
+        keys = [{name: key[name] for name in by} for key in keys]
+        rows = [
+            {"part": 1, "place": random.choice(names), "stays": random.randint(1, 3)}
+            for _ in range(random.choice((0, 1, 3, 25)))
+        ]
+        truth = [row for row in truth if {name: row[name] for name in by} not in keys] + rows
+        key_schema = pa.schema([schema.field(name) for name in by])
+        found.patch(pa.Table.from_pylist(keys, key_schema), pa.Table.from_pylist(rows, schema))
+        for where, expected in (
+            (EVERYTHING, truth),
+            (Missing("place") | equal("place", "a"), [row for row in truth if row["place"] in (None, "a")]),
+            (equal("part", 1) & OneOf("stays", (1, 3)), [row for row in truth if row["stays"] != 2]),
+        ):
+            selected = found.select(where, ("stays", "place", "part")).to_pylist()
+            assert sorted(map(str, selected)) == sorted(
+                str({"stays": row["stays"], "place": row["place"], "part": 1}) for row in expected
+            )
 
 
 def test_a_deleted_application_is_forgotten() -> None:

@@ -187,4 +187,6 @@ def to_column(values: Any, type_: pa.DataType) -> pa.Array | pa.ChunkedArray:
     """Return an array or column, of NumPy or Arrow, as an Arrow column of a type; integers may exceed 64 bits."""
     if isinstance(values, np.ndarray) and (values.dtype == object or pa.types.is_decimal(type_)):
         values = to_arrow(values)
-    return values.cast(type_) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, type_)
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values if values.type == type_ else values.cast(type_)
+    return pa.array(values, type_)

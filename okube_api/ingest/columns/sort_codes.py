@@ -29,7 +29,7 @@ def join_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def fill_nulls(column: pa.ChunkedArray) -> Ints:
     """Return the values of a column of integers, 0 for null."""
-    values: Ints = pc.fill_null(column, 0).to_numpy().astype(np.int64, copy=False)
+    values: Ints = (pc.fill_null(column, 0) if column.null_count else column).to_numpy().astype(np.int64, copy=False)
     return values
 
 

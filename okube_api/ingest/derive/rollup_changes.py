@@ -25,6 +25,7 @@ from okube_api.store.exact_integers import (
 )
 
 _MAX_COMBINATIONS = 2**62
+_FEW_ROWS = 10
 _USER_BITS, _USER_MASK = 32, 2**32 - 1
 
 
@@ -94,6 +95,9 @@ class RollupChange:
         columns: dict[str, object] = {name: self.keys[name] for name in self.grain.dimensions}
         positions_of_terms = np.concatenate((np.arange(size), positions))
         for name, added in self.sums.items():
+            if stored.num_rows == 0:
+                columns[name] = added
+                continue
             terms = concatenate_numbers((added, from_arrow(stored[name])))
             columns[name] = sum_by_position(positions_of_terms, terms, size)
         for name, change in self.sets.items():
@@ -212,14 +216,18 @@ class ChangedRows:
 
 def _find_positions(keys: pa.Table, rows: pa.Table) -> Ints:
     """Return the position in `keys` of the key of each row, -1 for rows with other keys."""
-    both = pa.concat_tables([keys, rows.select(keys.column_names)])
+    rows = rows.select(keys.column_names)
+    if max(keys.num_rows, rows.num_rows) <= _FEW_ROWS:  # less than a call of Arrow for each column
+        positions = {str(key): at for at, key in enumerate(keys.to_pylist())}
+        return np.array([positions.get(str(row), -1) for row in rows.to_pylist()], np.int64)
+    both = pa.concat_tables([keys, rows])
     codes, size = np.zeros(both.num_rows, np.int64), 1
     for column in both.columns:
         encoded = join_lists(column).combine_chunks().dictionary_encode()
-        if size * (len(encoded.dictionary) + 1) >= _MAX_COMBINATIONS:
+        count = len(encoded.dictionary) + 1
+        if size * count >= _MAX_COMBINATIONS:
             codes, size = _make_dense(codes)
-        codes = codes * (len(encoded.dictionary) + 1) + encoded.indices.fill_null(-1).to_numpy() + 1
-        size *= len(encoded.dictionary) + 1
+        codes, size = codes * count + encoded.indices.fill_null(-1).to_numpy() + 1, size * count
     of_keys, of_rows = np.split(codes, [keys.num_rows])
     by = np.argsort(of_keys)
     at = by[np.minimum(np.searchsorted(of_keys, of_rows, sorter=by), len(by) - 1)]

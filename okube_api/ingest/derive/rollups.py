@@ -180,11 +180,11 @@ def drop_empty_rows(fact: Fact, grain: Grain, span: Span, rollup: pa.Table) -> p
     if not fact.has_users and not grain.counts_rows:
         return rollup
     is_filled = np.zeros(rollup.num_rows, np.bool_)
-    for measure in grain.measures:
-        is_filled |= (from_arrow(rollup[measure.name]) != 0).astype(np.bool_)
-    for members in grain.sets(span):
-        is_filled |= pc.greater(pc.binary_length(rollup[members.name]), 0).to_numpy()
-    return rollup if is_filled.all() else rollup.filter(pa.array(is_filled))
+    for name in (*(members.size_column for members in grain.sets(span)), *(measure.name for measure in grain.measures)):
+        is_filled |= (from_arrow(rollup[name]) != 0).astype(np.bool_)
+        if is_filled.all():
+            return rollup
+    return rollup.filter(pa.array(is_filled))
 
 
 def _mark_members(rows: pa.Table, members: MemberSet) -> Flags:

@@ -14,9 +14,9 @@ from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.duckdb.connection import Cursor, Invalidated, insert, quote
 from okube_api.store.duckdb.database import Database
 from okube_api.store.duckdb.documents import DuckDocuments
-from okube_api.store.duckdb.inline_executor import InlineExecutor
+from okube_api.store.duckdb.inline_loop import InlineLoop
 from okube_api.store.duckdb.patch_scripts import write_small_patch
-from okube_api.store.duckdb.recent_parts import MAX_ROWS, RecentParts, find_parts, select_from_parts
+from okube_api.store.duckdb.recent_parts import MAX_ROWS, RecentPart, RecentParts, find_parts
 from okube_api.store.duckdb.rows import DuckReader
 from okube_api.store.duckdb.snapshots import Snapshot, Snapshots, ThreadSnapshot
 from okube_api.store.errors import StoreFull
@@ -80,19 +80,21 @@ class DuckChange(DuckReader):
             return await super().select(plan)
         pieces = [await self._read_recent(table, part) for part in parts]
         present = [piece for piece in pieces if piece is not None]
-        return select_from_parts(plan, present) if len(present) == len(parts) > 0 else await super().select(plan)
+        if not len(present) == len(parts) > 0:
+            return await super().select(plan)
+        return pa.concat_tables([piece.select(plan.where, plan.columns) for piece in present])
 
-    async def _read_recent(self, table: Table, part: int) -> pa.Table | None:
-        """Return the rows of a partition, None when they are not in memory and were not asked for before."""
+    async def _read_recent(self, table: Table, part: int) -> RecentPart | None:
+        """Return a partition, None when it is not in memory and was not asked for before."""
         version = self._snapshots.get_version(self._application, table.name)
-        rows, must_load = self._recent.find(self._application, table, version, part)
+        recent, must_load = self._recent.find(self._application, table, version, part)
         if not must_load:
-            return rows
+            return recent
         names = ", ".join(map(quote, get_stored_types(table)))
         sql = f"SELECT {names} FROM {quote(table.name)} WHERE application = ? AND part = ? LIMIT {MAX_ROWS + 1}"
         rows = await self._fetch(table, (sql, [self._application, part]))
         self._recent.put(self._application, table, version, part, rows)
-        return rows if rows.num_rows <= MAX_ROWS else None
+        return self._recent.find(self._application, table, version, part)[0]
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Add rows of a batch."""
@@ -124,7 +126,7 @@ class DuckChange(DuckReader):
     async def patch(self, table: Table, keys: pa.Table, rows: pa.Table) -> None:
         """Replace the rows with these keys."""
         conforming = conform_rows(table, rows, keep_dictionaries=True)
-        self._patches.setdefault(table, []).append((keys, rows))
+        self._patches.setdefault(table, []).append((keys, conforming))
         if (script := write_small_patch(table, self._application, keys, conforming)) is not None:
             await self._wait_for_write()  # it runs later, and would write this patch before its own rows
             self._scripts.setdefault(table, []).append(script)
@@ -166,13 +168,12 @@ class DuckChange(DuckReader):
             change._buffers, change._scripts, change._appended = self._buffers, self._scripts, self._appended
 
             async def work_and_wait() -> T:
-                asyncio.get_running_loop().set_default_executor(InlineExecutor())
                 result = await work(change)
                 await change._wait_for_write()
                 change._flush_scripts(cursor)
                 return result
 
-            with asyncio.Runner() as runner:
+            with asyncio.Runner(loop_factory=InlineLoop) as runner:
                 return runner.run(work_and_wait())
 
         return await self._snapshot.run(run)

@@ -5,14 +5,16 @@ tenth of it here.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from threading import Lock
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from okube_api.store.arrays import Flags
 from okube_api.store.column_types import ARROW_TYPES, coerce_values
 from okube_api.store.columnar.row_filter import match_keys
 from okube_api.store.conditions import AllOf, AnyOf, Condition, Missing, OneOf
@@ -26,11 +28,99 @@ _MAX_PARTS = 4  # of a table: most small changes are about today
 _MAX_TABLES = 1000  # of all applications, also those of which nothing was read twice
 _MAX_REQUESTED = 100  # partitions of a table
 _MAX_PENDING = 64
-_MAX_CHUNKS = 16
-_FEW_KEYS = 4
+_FEW_KEYS, _MAX_PATCHED, _MAX_PATCHED_BYTES = 20, 128, 2**20
 
 _TableKey = tuple[str, str]
 """An application and the name of a table."""
+
+
+_Row = tuple[object, ...]
+
+
+class RecentPart:
+    """The rows of a partition: a table, and the few rows that small patches put in the place of some of these.
+
+    To patch a table, Arrow needs a call for each of up to thirty columns.  So a small patch only marks the rows that it
+    replaces, and its own rows are kept by key, until there are too many of them.
+    """
+
+    def __init__(self, table: Table, rows: pa.Table) -> None:
+        self._table = table
+        self._key_names: list[str] = []  # of the small patches
+        self._replaced_keys: set[_Row] = set()
+        self._patched: dict[_Row, list[_Row]] = {}
+        self._patched_count, self._patched_bytes = 0, 0
+        self._set_rows(rows)
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows, with those of the table that patches have replaced."""
+        of_table: int = self._rows.num_rows
+        return of_table + self._patched_count
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes, with the replaced rows."""
+        of_table: int = self._rows.nbytes
+        return of_table + self._patched_bytes
+
+    def select(self, where: Condition, columns: Sequence[str]) -> pa.Table:
+        """Return some columns of the rows that meet a condition, which `find_parts` supports."""
+        positions = np.flatnonzero(_match(where, self._rows, self._table) & self._remains)
+        stored = self._rows.select(columns)
+        stored = stored.take(pa.array(positions)) if len(positions) else stored.slice(0, 0)
+        matches = _make_test(where, self._table, {name: at for at, name in enumerate(self._rows.column_names)})
+        patched = [row for rows in self._patched.values() for row in rows if matches(row)]
+        return pa.concat_tables([stored, self._build_table(patched, columns)]) if patched else stored
+
+    def patch(self, keys: pa.Table, rows: pa.Table) -> None:
+        """Replace the rows that have one of the keys by others; all are of this partition."""
+        is_small = max(keys.num_rows, rows.num_rows) <= _FEW_KEYS
+        if not is_small or any(pa.types.is_nested(column.type) for column in keys.columns):
+            self._write_patched()
+            remains = ~_match_keys(self._table, self._rows, keys) if keys.num_rows else self._remains
+            added = rows.select(self._rows.column_names).cast(self._rows.schema)
+            self._set_rows(pa.concat_tables([self._rows.filter(pa.array(remains)), added]))
+            return
+        if self._key_names != keys.column_names:
+            self._write_patched()
+            self._key_names = keys.column_names
+        for key in _list_rows(keys):
+            if key not in self._replaced_keys:
+                self._replaced_keys.add(key)
+                self._remains &= ~_match_key(self._rows, dict(zip(self._key_names, key, strict=True)))
+            self._patched_count -= len(self._patched.pop(key, ()))
+        added_rows = _list_rows(rows.select(self._rows.column_names))
+        for key, row in zip(_list_rows(rows.select(self._key_names)), added_rows, strict=True):
+            self._patched.setdefault(key, []).append(row)
+        self._patched_count += rows.num_rows
+        self._patched_bytes += rows.nbytes
+        if (
+            max(self._patched_count, len(self._replaced_keys)) > _MAX_PATCHED
+            or self._patched_bytes > _MAX_PATCHED_BYTES
+        ):
+            self._write_patched()
+
+    def _set_rows(self, rows: pa.Table) -> None:
+        self._rows = rows.combine_chunks()
+        self._remains: Flags = np.ones(rows.num_rows, np.bool_)
+        self._replaced_keys.clear()
+        self._patched.clear()
+        self._patched_count = self._patched_bytes = 0
+
+    def _write_patched(self) -> None:
+        """Write the small patches to the table."""
+        if self._patched or self._replaced_keys:
+            patched = [row for rows in self._patched.values() for row in rows]
+            remaining = self._rows.filter(pa.array(self._remains))
+            self._set_rows(pa.concat_tables([remaining, self._build_table(patched, self._rows.column_names)]))
+
+    def _build_table(self, rows: Sequence[_Row], columns: Sequence[str]) -> pa.Table:
+        schema = self._rows.schema
+        fields = [schema.field(name) for name in columns]
+        places = [schema.get_field_index(name) for name in columns]
+        arrays = [pa.array([row[place] for row in rows], each.type) for place, each in zip(places, fields, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
 @dataclass(eq=False)
@@ -38,12 +128,12 @@ class _RecentTable:
     """Partitions of a table.
 
     version: of the table with the pending patches, which are (keys, rows), oldest first.
-    parts: their rows; None where there are too many.  requested: partitions that were read once.
+    parts: None where there are too many rows.  requested: partitions that were read once.
     """
 
     table: Table
     version: int
-    parts: OrderedDict[int, pa.Table | None] = field(default_factory=OrderedDict)
+    parts: OrderedDict[int, RecentPart | None] = field(default_factory=OrderedDict)
     requested: set[int] = field(default_factory=set)
     pending: list[tuple[pa.Table, pa.Table]] = field(default_factory=list)
 
@@ -56,12 +146,12 @@ class _RecentTable:
         """Apply the pending patches to the partitions."""
         pending, self.pending = self.pending, []
         for keys, rows in pending:
-            for part in set(keys["part"].unique().to_pylist() + rows["part"].unique().to_pylist()) & self.parts.keys():
-                stored = self.parts[part]
-                if stored is not None:
-                    self.put(part, _patch_part(self.table, stored, part, keys, rows))
+            for part in {*keys["part"].unique().to_pylist(), *rows["part"].unique().to_pylist()} & self.parts.keys():
+                if (stored := self.parts[part]) is not None:
+                    stored.patch(_select_part(keys, part), _select_part(rows, part))
+                    self.put(part, stored)
 
-    def put(self, part: int, rows: pa.Table) -> None:
+    def put(self, part: int, rows: RecentPart) -> None:
         """Keep the rows of a partition if they are not too many."""
         is_small = rows.num_rows <= MAX_ROWS and rows.nbytes <= _MAX_PART_BYTES
         self.parts[part] = rows if is_small else None
@@ -78,8 +168,8 @@ class RecentParts:
         self._tables: OrderedDict[_TableKey, _RecentTable] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, application: str, table: Table, version: int, part: int) -> tuple[pa.Table | None, bool]:
-        """Return the rows of a partition in a version of its table, None when they are not here.
+    def find(self, application: str, table: Table, version: int, part: int) -> tuple[RecentPart | None, bool]:
+        """Return a partition in a version of its table, None when it is not here.  It is current until the next call.
 
         Also return whether the caller must load and `put` them: when they are asked for the second time.
         """
@@ -106,7 +196,7 @@ class RecentParts:
             entry = self._tables.get((application, table.name))
             if entry is None or entry.version != version:
                 return
-            entry.put(part, rows)
+            entry.put(part, RecentPart(table, rows))
             total = sum(each.nbytes for each in self._tables.values())
             while total > _MAX_BYTES and self._tables:
                 total -= self._tables.popitem(last=False)[1].nbytes
@@ -153,37 +243,45 @@ def find_parts(plan: Aggregate | Select) -> list[int] | None:
     return [int(part) for part in coerce_values(plan.source.type_of("part"), of_part[0].values)]
 
 
-def select_from_parts(plan: Select, parts: list[pa.Table]) -> pa.Table:
-    """Return the rows of a plan, of which `find_parts` has found the partitions."""
-    rows = pa.concat_tables(parts)
-    assert isinstance(plan.source, Table)
-    return rows.filter(_match(plan.where, rows, plan.source)).select(list(plan.columns))
-
-
 def _is_supported(where: Condition) -> bool:
     if isinstance(where, AllOf | AnyOf):
         return all(map(_is_supported, where.parts))
     return isinstance(where, OneOf | Missing)
 
 
-def _match(where: Condition, rows: pa.Table, table: Table) -> pa.ChunkedArray:
-    """Return which rows meet a condition."""
+def _match(where: Condition, rows: pa.Table, table: Table) -> Flags:
+    """Return which rows of a partition meet a condition."""
     if isinstance(where, AllOf | AnyOf):
-        combine = pc.and_ if isinstance(where, AllOf) else pc.or_
-        return reduce(combine, [_match(each, rows, table) for each in where.parts])
+        combine = np.logical_and if isinstance(where, AllOf) else np.logical_or
+        masks = [_match(each, rows, table) for each in where.parts]
+        return reduce(combine, masks, np.full(rows.num_rows, isinstance(where, AllOf)))
     assert isinstance(where, OneOf | Missing)
+    column = rows[where.field]
     if isinstance(where, Missing):
-        return rows[where.field].is_null()
+        return _to_flags(column.is_null())
     column_type = table.type_of(where.field)
-    return pc.is_in(rows[where.field], pa.array(coerce_values(column_type, where.values), ARROW_TYPES[column_type]))
+    return _to_flags(pc.is_in(column, pa.array(coerce_values(column_type, where.values), ARROW_TYPES[column_type])))
 
 
-def _patch_part(table: Table, stored: pa.Table, part: int, keys: pa.Table, rows: pa.Table) -> pa.Table:
-    """Return the rows of a partition without those that have one of the keys, and with those of `rows`."""
-    keys, added = (_select_part(each, part) for each in (keys, rows))
-    remaining = stored.filter(pc.invert(_match_keys(table, stored, keys))) if keys.num_rows else stored
-    patched = pa.concat_tables([remaining, added.select(stored.column_names).cast(stored.schema)])
-    return patched.combine_chunks() if patched[0].num_chunks > _MAX_CHUNKS else patched
+def _make_test(where: Condition, table: Table, places: Mapping[str, int]) -> Callable[[_Row], bool]:
+    """Return a function that tells whether a row meets a condition.
+
+    places: the place of each column in a row.
+    """
+    if isinstance(where, AllOf | AnyOf):
+        tests = [_make_test(each, table, places) for each in where.parts]
+        combine = all if isinstance(where, AllOf) else any
+        return lambda row: combine(test(row) for test in tests)
+    assert isinstance(where, OneOf | Missing)
+    place = places[where.field]
+    if isinstance(where, Missing):
+        return lambda row: row[place] is None
+    values = frozenset(coerce_values(table.type_of(where.field), where.values))
+    return lambda row: row[place] in values
+
+
+def _list_rows(rows: pa.Table) -> list[_Row]:
+    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
 
 def _select_part(rows: pa.Table, part: int) -> pa.Table:
@@ -191,17 +289,23 @@ def _select_part(rows: pa.Table, part: int) -> pa.Table:
     return rows if pc.all(is_of_part).as_py() else rows.filter(is_of_part)
 
 
-def _match_keys(table: Table, rows: pa.Table, keys: pa.Table) -> pa.Array | pa.ChunkedArray:
-    names = keys.column_names
-    if keys.num_rows > _FEW_KEYS or any(pa.types.is_nested(column.type) for column in keys.columns):
-        present = rows.select(names)
-        return pa.array(match_keys(table, present, keys.cast(present.schema)))
-    masks = [reduce(pc.and_, [_equals(rows[name], value) for name, value in key.items()]) for key in keys.to_pylist()]
-    return reduce(pc.or_, masks)
+def _match_keys(table: Table, rows: pa.Table, keys: pa.Table) -> Flags:
+    present = rows.select(keys.column_names)
+    return match_keys(table, present, keys.cast(present.schema))
 
 
-def _equals(column: pa.ChunkedArray, value: object) -> pa.ChunkedArray:
-    """Return which values equal another; null equals null."""
-    if value is None:
-        return column.is_null()
-    return pc.fill_null(pc.equal(column, pa.scalar(value, column.type)), False)
+def _match_key(rows: pa.Table, key: Mapping[str, object]) -> Flags:
+    """Return which rows equal a key; null equals null."""
+    is_equal = np.ones(rows.num_rows, np.bool_)
+    for name, value in key.items():
+        column = rows[name]
+        if value is None:
+            is_equal &= _to_flags(column.is_null())
+        else:
+            is_equal &= _to_flags(pc.fill_null(pc.equal(column, pa.scalar(value, column.type)), False))
+    return is_equal
+
+
+def _to_flags(column: pa.ChunkedArray) -> Flags:
+    flags: Flags = column.to_numpy()
+    return flags
