@@ -21,6 +21,7 @@ from okube_api.store.duckdb.database import Database, create_writes_table
 from okube_api.store.duckdb.documents import DuckDocuments, nest_values
 from okube_api.store.duckdb.file_check import check_file
 from okube_api.store.duckdb.frozen_store import TransactionReads
+from okube_api.store.duckdb.numbering import Numbering
 from okube_api.store.duckdb.recent_parts import RecentParts
 from okube_api.store.duckdb.result_cache import ResultCache, ResultRows
 from okube_api.store.duckdb.rows import DuckReader, create_tables
@@ -59,6 +60,7 @@ class DuckStore:
         self._recent_parts = RecentParts()
         self._write_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._change_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._numbering = Numbering(self._database, self._write_locks["_numbers"])
 
     @property
     def schema(self) -> Schema:
@@ -327,10 +329,7 @@ class DuckStore:
 
     async def assign_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
         """Return the number of each identifier; new identifiers get the next numbers."""
-        async with self._write_locks["_numbers"]:
-            return await self._database.write(
-                lambda cursor: numbers.assign_numbers(cursor, application, kind, identifiers)
-            )
+        return await self._numbering.assign(application, kind, identifiers)
 
     async def find_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
         """Return the number of each identifier, None for identifiers that have none."""
