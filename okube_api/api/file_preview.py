@@ -16,7 +16,15 @@ from okube_api.ingest.parse.local_times import PLACE_FIELDS
 from okube_api.ingest.parse.read_options import PLACE_ZONES, list_units
 from okube_api.ingest.preview.column_types import GuessedType, SampledFile, render_value, sample_columns
 from okube_api.ingest.preview.file_head import FileHead, read_file_head
-from okube_api.ingest.preview.guesses import ColumnGuess, TargetField, TargetKind, guess_columns, score_kind
+from okube_api.ingest.preview.guesses import (
+    ColumnGuess,
+    TargetField,
+    TargetKind,
+    find_customers,
+    guess_columns,
+    list_unused,
+    score_kind,
+)
 from okube_api.kit.application import Application
 from okube_api.kit.cells import DateOrder, ValueType
 from okube_api.kit.schemas import Answer
@@ -71,6 +79,12 @@ class KindScore(Answer):
 
     kind: str
     score: float = Field(description="From 0 to 1.")
+    missing: list[str] = Field(description="Required fields without a column.")
+    unused: list[str] = Field(description="Columns with values that no field takes.")
+    customers: str | None = Field(
+        description="The column of users of a panel's kind that seems to name customers of the retailer, whose visits "
+        "and purchases are other kinds; null without one."
+    )
 
 
 class PreviewColumn(Answer):
@@ -231,10 +245,8 @@ def preview_file(
         file, expected=expected, encoding=encoding, delimiter=delimiter, sheet=sheet, is_partial=is_partial
     )
     sampled = sample_columns(head, dates)
-    scores = {
-        name: score_kind(target, sampled.columns, guess_columns(target, sampled.columns, known_names, {}))
-        for name, target in kinds.items()
-    }
+    guesses = {name: guess_columns(target, sampled.columns, known_names, {}) for name, target in kinds.items()}
+    scores = {name: score_kind(target, sampled.columns, guesses[name]) for name, target in kinds.items()}
     ranked = sorted(scores, key=lambda name: -scores[name])
     chosen = kinds[kind or ranked[0]]
     given = {name: column for name, column in mapper.items() if name in {field.name for field in chosen.fields}}
@@ -244,7 +256,16 @@ def preview_file(
     return answer | {
         "timezone": zone,
         "kind": chosen.name,
-        "kinds": [{"kind": name, "score": scores[name]} for name in ranked],
+        "kinds": [
+            {
+                "kind": name,
+                "score": scores[name],
+                "missing": guesses[name].missing,
+                "unused": list_unused(sampled.columns, guesses[name]),
+                "customers": find_customers(kinds[name], guesses[name]),
+            }
+            for name in ranked
+        ],
     }
 
 

@@ -205,6 +205,9 @@ FIELD_NAMES: Mapping[str, Collection[str]] = {
 LOYALTY_WORDS = frozenset(("carte", "card", "fidelite", "loyalty", "adherent"))
 """Words in the name of a column that has members of a loyalty programme, who are no panelists."""
 
+CUSTOMER_WORDS = frozenset(("client", "customer", "shopper"))
+"""Words in the name of a column that may have customers of the retailer rather than panelists."""
+
 KIND_FIELD_NAMES: Mapping[tuple[str, str], Collection[str]] = {
     ("sites", "key"): (*_CODE, *(name for name in _SITE if "nom" not in name and "name" not in name)),
     ("sites", "name"): (*FIELD_NAMES["name"], *(name for name in _SITE if "code" not in name and " id" not in name)),

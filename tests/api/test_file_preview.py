@@ -166,6 +166,19 @@ async def test_durations_of_loyal_customers_are_those_of_visits(shop: Tenant, us
     assert (await preview(shop, body))["kind"] == kind
 
 
+@pytest.mark.parametrize("user", ["N° client", "Client", "Customer ID"])
+async def test_kinds_of_durations_of_customers_are_close(shop: Tenant, user: str) -> None:
+    """Check that stays of a panel are the first guess, and that visits are nearly as likely, with the reasons."""
+    body = f"{user};Code magasin;Date;Heure;Durée\nC1;paris;13/05/2024;10:30;00:12:30\n".encode()
+    stays, visits, purchases, *_ = (await preview(shop, body))["kinds"]
+    assert stays == {"kind": "stays", "score": 0.9, "missing": [], "unused": [], "customers": user}
+    assert visits == {"kind": "visits", "score": 0.86, "missing": [], "unused": ["Durée"], "customers": None}
+    assert (purchases["kind"], purchases["missing"]) == ("purchases", ["amount"])
+    assert purchases["score"] < 0.7
+    panel = (await preview(shop, body.replace(user.encode(), b"Panelist")))["kinds"][0]
+    assert (panel["kind"], panel["score"], panel["customers"]) == ("stays", 1.0, None)
+
+
 TITLED = (
     ["Export de mai", "", "", ""],
     ["Période", "01/05/24 - 31/05/24", "", ""],

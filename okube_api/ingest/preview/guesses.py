@@ -9,7 +9,14 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from okube_api.ingest.field_names import LOYALTY_WORDS, MIN_NAME_SCORE, list_field_names, score_name, split_name
+from okube_api.ingest.field_names import (
+    CUSTOMER_WORDS,
+    LOYALTY_WORDS,
+    MIN_NAME_SCORE,
+    list_field_names,
+    score_name,
+    split_name,
+)
 from okube_api.ingest.preview.column_types import GuessedType, SampleColumn
 from okube_api.kit.cells import ValueType, read_duration_s
 
@@ -18,6 +25,7 @@ _DAY_ALONE = 0.4  # for an instant of which the file has the day only
 _MIN_MATCHES = 0.3
 _PANEL_KINDS = ("stays", "pings", "panelists")
 _MEMBERS_AS_PANEL = 0.8  # a retailer's file with the duration of each visit is no file of a panel
+_CUSTOMERS_AS_PANEL = 0.9  # may be such a file: both kinds are close then
 _MAX_COLUMNS = 200  # a file may have 1,000, and names of a column are compared with those of 200 fields
 
 
@@ -120,14 +128,34 @@ def score_kind(kind: TargetKind, columns: Sequence[SampleColumn], guess: ColumnG
     needed = [target.name for target in kind.fields if target.required]
     scores = [guess.scores.get(name, 0.0) for name in needed]
     scores += [max(guess.scores.get(name, 0.0) for name in names) for names in kind.one_of]
-    filled = [column.name for column in columns if column.type is not GuessedType.EMPTY]
+    filled = _list_filled(columns)
     used = {*guess.mapper.values(), *guess.times.values()}
     weights = sum(guess.scores.get(name, 1.0) for name, column in guess.mapper.items() if column in filled)
     weights += sum(column in filled and column not in guess.mapper.values() for column in used)
     coverage = min(weights / max(len(filled), 1), 1.0)
-    has_members = kind.name in _PANEL_KINDS and not LOYALTY_WORDS.isdisjoint(split_name(guess.mapper.get("user", "")))
-    factor = _MEMBERS_AS_PANEL if has_members else 1.0
+    customers = find_customers(kind, guess)
+    factor = 1.0
+    if customers is not None:
+        has_members = not LOYALTY_WORDS.isdisjoint(split_name(customers))
+        factor = _MEMBERS_AS_PANEL if has_members else _CUSTOMERS_AS_PANEL
     return round(factor * sum(scores) / max(len(scores), 1) * (0.3 + 0.7 * coverage), 3)
+
+
+def find_customers(kind: TargetKind, guess: ColumnGuess) -> str | None:
+    """Return the column of a panel's kind that seems to name customers of the retailer, None without one."""
+    column = guess.mapper.get("user", "")
+    is_customer = not (LOYALTY_WORDS | CUSTOMER_WORDS).isdisjoint(split_name(column))
+    return column if kind.name in _PANEL_KINDS and is_customer else None
+
+
+def list_unused(columns: Sequence[SampleColumn], guess: ColumnGuess) -> list[str]:
+    """Return the columns with values that no field takes."""
+    used = {*guess.mapper.values(), *guess.times.values()}
+    return [name for name in _list_filled(columns) if name not in used]
+
+
+def _list_filled(columns: Sequence[SampleColumn]) -> list[str]:
+    return [column.name for column in columns if column.type is not GuessedType.EMPTY]
 
 
 def _score(kind: str, target: TargetField, column: SampleColumn, known_names: Mapping[str, Collection[str]]) -> float:

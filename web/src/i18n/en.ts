@@ -778,6 +778,9 @@ export const en = {
     kindGuessed: "guessed",
     kindUnknown: "This file looks like none of the kinds: is it a table with one row for each visit, purchase, shop …?",
     kindUncertain: (names: string) => `It could also be: ${names}`,
+    kindCustomers: (column: string) =>
+      `“${column}” seems to name customers, who are no panelists: what they do are visits.`,
+    kindUnused: (columns: string) => `(without ${columns})`,
     kindGroups: {
       resources: "Your shops and plans",
       happened: "What happened",

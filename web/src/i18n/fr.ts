@@ -803,6 +803,9 @@ export const fr: Texts = {
     kindUnknown:
       "Ce fichier ne ressemble à aucun contenu connu : est-ce un tableau avec une ligne par visite, achat, magasin… ?",
     kindUncertain: (names) => `Ce pourrait aussi être : ${names}`,
+    kindCustomers: (column) =>
+      `« ${column} » semble désigner des clients, qui ne sont pas des panélistes : leurs passages sont des visites.`,
+    kindUnused: (columns) => `(sans ${columns})`,
     kindGroups: {
       resources: "Vos magasins et vos plans",
       happened: "Ce qui s'est passé",

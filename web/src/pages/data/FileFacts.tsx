@@ -30,6 +30,7 @@ export function FileFacts({
         ({ kind, score }) => kind !== preview.kind && score >= LEAST_SCORE && score >= best - CLOSE_SCORE,
       )
     : [];
+  const customers = preview.kinds.find(({ kind }) => kind === preview.kind)?.customers;
   return (
     <>
       <div class="file-kind">
@@ -58,21 +59,24 @@ export function FileFacts({
         </Field>
         <div>
           <p>{data.kindHints[preview.kind]}</p>
+          {isGuessed && customers ? <p class="hint">{data.kindCustomers(customers)}</p> : null}
           {isGuessed && best < LEAST_SCORE ? <p class="hint">{data.kindUnknown}</p> : null}
           {alternatives.length ? (
             <p class="row hint">
               {data.kindUncertain("")}
-              {alternatives.slice(0, 3).map(({ kind }) => (
-                <button
-                  key={kind}
-                  type="button"
-                  class="link"
-                  onClick={() => {
-                    onChange({ kind });
-                  }}
-                >
-                  {data.kinds[kind] ?? kind}
-                </button>
+              {alternatives.slice(0, 3).map(({ kind, unused }) => (
+                <span key={kind}>
+                  <button
+                    type="button"
+                    class="link"
+                    onClick={() => {
+                      onChange({ kind });
+                    }}
+                  >
+                    {data.kinds[kind] ?? kind}
+                  </button>
+                  {unused.length ? ` ${data.kindUnused(unused.slice(0, 3).join(", "))}` : null}
+                </span>
               ))}
             </p>
           ) : null}
