@@ -52,8 +52,11 @@ class _ResourceCalls:
 
     @Listing
     def __call__(self, /, q: str | None = None, **filters: Any) -> PagePlan[ResourceDocument]:
-        """Return an iterator over the resources.
+        """Return an iterator over the resources, the oldest first, which reads pages of 100 as they are needed.
 
+        Resources that are created meanwhile come at the end.  When resources are deleted meanwhile, later ones move up,
+        and those that move to a page that was read already are left out.  So take a list of all before you delete them,
+        or change what the filters look at; `save` reads all of them at once.
         q: a text to search for.
         filters: further parameters of the list, such as `tags=["outlet"]` or `active=True` of sites.
         """
@@ -183,7 +186,10 @@ class AsyncResourceList(_ResourceCalls, AsyncCaller):
 def plan_pages(
     session: ServerSession, path: str, params: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T]
 ) -> PagePlan[T]:
-    """Return what reads a page of a list.  read: returns the item of a document."""
+    """Return what reads a page of a list by its number, as the API has no other place to go on from.
+
+    read: returns the item of a document.
+    """
 
     def read_page(number: int) -> CallPlan[tuple[list[T], bool]]:
         response = yield from session.request("GET", path, params={**params, "page": number, "per_page": _PER_PAGE})
