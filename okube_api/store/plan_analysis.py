@@ -84,7 +84,8 @@ def conform_rows(table: Table, rows: pa.Table, *, keep_dictionaries: bool = Fals
         is_dictionary = pa.types.is_dictionary(rows.schema.field(field.name).type)
         if keep_dictionaries and field.type == pa.string() and is_dictionary:
             schema = schema.set(index, pa.field(field.name, pa.dictionary(pa.int32(), pa.string())))
-    return rows.select(list(types)).cast(schema).combine_chunks()
+    rows = rows.select(list(types))
+    return (rows if rows.schema == schema else rows.cast(schema)).combine_chunks()
 
 
 def infer_part_range(where: Condition) -> tuple[int, int]:

@@ -81,9 +81,10 @@ class RollupChange:
         """The columns of stored rows that `correct` needs."""
         return (*self.keys.column_names, *self.sums, *self.sets)
 
-    def correct(self, stored: pa.Table) -> pa.Table:
-        """Return the rollup rows with the changed keys, after the change; keys without any row are left out.
+    def correct(self, stored: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Return the changed keys of stored rows, and the rollup rows with the changed keys after the change.
 
+        Keys without any row then are left out.
         stored: the rows of the rollup before the change that have these keys, and possibly others.
         Raise RollupMismatch when they lack what is taken away.
         """
@@ -104,7 +105,8 @@ class RollupChange:
             columns[name] = change.correct(stored[name], positions, size)
         table = self.fact.rollup(self.grain, self.span)
         corrected = build_rollup(table, fill_nulls(self.keys["part"]), self.span, columns)
-        return drop_empty_rows(self.fact, self.grain, self.span, corrected)
+        stored_keys = self.keys.take(pa.array(find_distinct(positions)))
+        return stored_keys, drop_empty_rows(self.fact, self.grain, self.span, corrected)
 
 
 class ChangedRows:

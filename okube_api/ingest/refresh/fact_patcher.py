@@ -96,5 +96,5 @@ class FactPatcher:
                 texts = OneOf(name, tuple(values.drop_null().to_pylist()))
                 where &= texts | Missing(name) if values.null_count else texts
         stored = await self._slice.change.select(Select(table, where, change.stored_columns))
-        rows = await asyncio.to_thread(change.correct, stored)
-        await self._slice.patch(table, change.keys, rows)
+        keys, rows = await asyncio.to_thread(change.correct, stored)
+        await self._slice.patch(table, keys, rows)

@@ -65,7 +65,9 @@ class RecentPart:
         return of_table + self._patched_bytes
 
     def select(self, where: Condition, columns: Sequence[str]) -> pa.Table:
-        """Return some columns of the rows that meet a condition, which `find_parts` supports."""
+        """Return some columns of the rows that meet a condition, which `find_parts` supports and this part meets."""
+        conditions = where.parts if isinstance(where, AllOf) else (where,)
+        where = AllOf(tuple(each for each in conditions if not (isinstance(each, OneOf) and each.field == "part")))
         positions = np.flatnonzero(_match(where, self._rows, self._table) & self._remains)
         stored = self._rows.select(columns)
         stored = stored.take(pa.array(positions)) if len(positions) else stored.slice(0, 0)
@@ -94,7 +96,7 @@ class RecentPart:
         for key, row in zip(_list_rows(rows.select(self._key_names)), added_rows, strict=True):
             self._patched.setdefault(key, []).append(row)
         self._patched_count += rows.num_rows
-        self._patched_bytes += rows.nbytes
+        self._patched_bytes += sum(len(value) for row in added_rows for value in row if isinstance(value, bytes))
         if (
             max(self._patched_count, len(self._replaced_keys)) > _MAX_PATCHED
             or self._patched_bytes > _MAX_PATCHED_BYTES
@@ -146,9 +148,11 @@ class _RecentTable:
         """Apply the pending patches to the partitions."""
         pending, self.pending = self.pending, []
         for keys, rows in pending:
-            for part in {*keys["part"].unique().to_pylist(), *rows["part"].unique().to_pylist()} & self.parts.keys():
+            changed = {*keys["part"].unique().to_pylist(), *rows["part"].unique().to_pylist()}
+            for part in changed & self.parts.keys():
                 if (stored := self.parts[part]) is not None:
-                    stored.patch(_select_part(keys, part), _select_part(rows, part))
+                    of_part = (keys, rows) if len(changed) == 1 else [_select_part(each, part) for each in (keys, rows)]
+                    stored.patch(*of_part)
                     self.put(part, stored)
 
     def put(self, part: int, rows: RecentPart) -> None:
@@ -285,8 +289,7 @@ def _list_rows(rows: pa.Table) -> list[_Row]:
 
 
 def _select_part(rows: pa.Table, part: int) -> pa.Table:
-    is_of_part = pc.equal(rows["part"], part)
-    return rows if pc.all(is_of_part).as_py() else rows.filter(is_of_part)
+    return rows.filter(pc.equal(rows["part"], part))
 
 
 def _match_keys(table: Table, rows: pa.Table, keys: pa.Table) -> Flags:
@@ -295,9 +298,11 @@ def _match_keys(table: Table, rows: pa.Table, keys: pa.Table) -> Flags:
 
 
 def _match_key(rows: pa.Table, key: Mapping[str, object]) -> Flags:
-    """Return which rows equal a key; null equals null."""
+    """Return which rows of a partition equal a key of it; null equals null."""
     is_equal = np.ones(rows.num_rows, np.bool_)
     for name, value in key.items():
+        if name == "part":
+            continue
         column = rows[name]
         if value is None:
             is_equal &= _to_flags(column.is_null())

@@ -52,8 +52,10 @@ def test_corrected_rollups_are_those_of_all_rows(fact: Fact, grain: Grain, data:
         kept = [
             row for row in rollup.to_pylist() if tuple(str(row[name]) for name in change.keys.column_names) not in keys
         ]
-        corrected = change.correct(rollup.select(change.stored_columns)).to_pylist()
-        assert sorted(map(str, (*kept, *corrected))) == expected
+        stored_keys, corrected = change.correct(rollup.select(change.stored_columns))
+        assert sorted(map(str, (*kept, *corrected.to_pylist()))) == expected
+        assert len(kept) + stored_keys.num_rows == rollup.num_rows
+        assert {tuple(map(str, row.values())) for row in stored_keys.to_pylist()} <= set(keys)
 
 
 def test_a_stored_set_without_an_old_user_is_refused() -> None:
@@ -67,4 +69,6 @@ def test_a_stored_set_without_an_old_user_is_refused() -> None:
     with pytest.raises(RollupMismatch):
         change.correct(stored.select(change.stored_columns))
     complete = roll_up(grain, FactRows(GEO_STAYS, rows), Span.DAY)
-    assert change.correct(complete.select(change.stored_columns)).equals(stored)
+    keys, corrected = change.correct(complete.select(change.stored_columns))
+    assert keys.num_rows == 1
+    assert corrected.equals(stored)
