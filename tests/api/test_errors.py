@@ -2,15 +2,20 @@
 
 import gzip
 import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from okube_api.errors import Refusal
 
 from tests.api.server import Server, Tenant, share_store
 
 pytestmark = pytest.mark.anyio
 
+ROOT = Path(__file__).parents[2]
 JSON = {"Content-Type": "application/json"}
 SITE = {"name": "Lyon", "online": True}
 
@@ -39,6 +44,26 @@ async def test_problem_has_the_documented_shape(tenant: Tenant) -> None:
             {"in": "body", "pointer": "/onlin", "code": "unknown_field", "message": "Unknown field 'onlin'."},
         ],
     }
+
+
+def list_refusals(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+    """Yield the classes of refusals of the package."""
+    for refusal in kind.__subclasses__():
+        if refusal.__module__.startswith("okube_api."):
+            yield refusal
+            yield from list_refusals(refusal)
+
+
+def test_each_code_is_in_the_manual_and_has_a_french_sentence() -> None:
+    """Check the table of `docs/http.md`, and the texts of the explorer."""
+    codes = {refusal.code: refusal.status for refusal in list_refusals(Refusal) if refusal.status != 499}  # log only
+    rows = re.findall(r"^\| ([\d, ]+) \| (`.*) \|$", (ROOT / "docs/http.md").read_text(encoding="utf-8"), re.MULTILINE)
+    listed = {code: statuses for statuses, text in rows for code in re.findall("`([a-z_]+)`", text)}
+    assert set(listed) == set(codes)
+    assert {code for code, status in codes.items() if str(status) not in listed[code].split(", ")} == set()
+    texts = (ROOT / "web/src/i18n/fr.ts").read_text(encoding="utf-8")
+    (problems,) = re.findall(r"^    problems: \{\n(.*?)^    \},", texts, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"^      ([a-z_]+):", problems, re.MULTILINE)) == set(codes) - {"forbidden"}
 
 
 @pytest.mark.parametrize("request_id", ["a b", "x" * 65, "x\ty", "né", "<x>"])

@@ -47,7 +47,7 @@ export function PasswordDialog({ onClose }: { onClose: () => void }) {
     }
   }
 
-  const wrongPassword = error?.status === 403 && error.code === "forbidden" ? error.message : undefined;
+  const wrongPassword = error?.status === 403 && error.code === "forbidden" ? account.wrongPassword : undefined;
   const isAtField = wrongPassword ?? error?.fieldMessage("current") ?? error?.fieldMessage("new");
   return (
     <Dialog title={account.changePassword} onClose={onClose}>

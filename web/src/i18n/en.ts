@@ -23,6 +23,8 @@ export const en = {
     unknown: "Unknown",
     noPermission: "Your role does not allow this. Ask an administrator of the application.",
     skip: "Skip to content",
+    /** What the server's refusals say, by their code; its own sentences, which say more, are English. */
+    problems: {} as Record<string, string>,
   },
   login: {
     title: "Log in",
@@ -63,6 +65,7 @@ export const en = {
     currency: "Currency",
     createApplication: "Create the application",
     changePassword: "Change the password",
+    wrongPassword: "The current password is wrong.",
     passwordEnds: "All other sessions end, and API keys do that were not created to survive it.",
     passwordChanged: "The password is changed. You stay logged in here.",
     currentPassword: "Current password",

@@ -2,6 +2,7 @@ import { CircleAlert, CircleCheck, Info, TriangleAlert } from "lucide-preact";
 import type { ComponentChildren } from "preact";
 
 import type { ApiError } from "~/api/errors";
+import type { Texts } from "~/i18n/en";
 import { useTexts } from "~/i18n/language";
 
 import { Button } from "./Button";
@@ -21,19 +22,35 @@ export function Notice({ kind = "info", children }: { kind?: Kind; children: Com
   );
 }
 
-/** The server's sentence about an error, with the id of its request, and a button to try again. */
+/**
+ * Return what an error says: a sentence in the user's language, and the English one of the server; one may be empty.
+ *
+ * Errors without a code are not of the server: their message is in the user's language.
+ */
+export function describeError(error: ApiError, common: Texts["common"]): { sentence: string; detail: string } {
+  if (!error.code) return { sentence: error.message || common.offline, detail: "" };
+  const sentence = error.code === "forbidden" ? common.noPermission : common.problems[error.code];
+  return { sentence: sentence ?? "", detail: error.message };
+}
+
+/** What an error says, with the id of its request, and a button to try again. */
 export function ErrorNotice({ error, onRetry }: { error: ApiError; onRetry?: () => void }) {
   const { common } = useTexts();
-  const message =
-    error.status === 0 ? error.message || common.offline : error.status === 403 ? common.noPermission : error.message;
+  const { sentence, detail } = describeError(error, common);
   return (
     <Notice kind="error">
-      <p>{message}</p>
-      {error.status === 403 && error.message ? <p class="muted">{error.message}</p> : null}
+      {sentence ? <p>{sentence}</p> : null}
+      {detail ? (
+        <p lang="en" class={sentence ? "muted" : ""}>
+          {detail}
+        </p>
+      ) : null}
       {error.errors.length > 0 && !error.message.includes(error.errors[0]?.message ?? "") ? (
         <ul>
           {error.errors.slice(0, 20).map((field) => (
-            <li key={field.pointer + field.message}>{field.message}</li>
+            <li key={field.pointer + field.message} lang="en">
+              {field.message}
+            </li>
           ))}
         </ul>
       ) : null}
