@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from tests.api.live import LiveServer, run_live
 from tests.api.server import SECRET, Json
+from tests.processes import open_client
 
 INDEX = """<!doctype html>
 <html lang="en">
@@ -66,7 +67,7 @@ def live(folder: Path) -> Iterator[LiveServer]:
 @pytest.fixture
 def browser(live: LiveServer) -> Iterator[httpx.Client]:
     """Return a client that sends what a browser sends when it opens a page."""
-    with httpx.Client(base_url=live.address, headers=BROWSER) as client:
+    with open_client(live.address, headers=BROWSER) as client:
         yield client
 
 
@@ -86,7 +87,7 @@ def test_each_path_answers_the_page(browser: httpx.Client, path: str) -> None:
 def test_the_page_says_whether_there_is_a_manual(folder: Path, manual: bool, content: str) -> None:
     with (
         run_live("duckdb::memory:", explorer_folder=folder, manual=manual) as server,
-        httpx.Client(base_url=server.address) as client,
+        open_client(server.address) as client,
     ):
         assert f'<meta name="okube-manual" content="{content}" />' in client.get("/", headers=BROWSER).text
         assert (client.get("/manual/").status_code == 200) == manual
@@ -248,7 +249,7 @@ def test_the_document_does_not_list_the_pages(folder: Path) -> None:
 def test_a_missing_build_is_named(tmp_path: Path) -> None:
     with (
         run_live(f"duckdb:{tmp_path / 'okube.duckdb'}", explorer_folder=tmp_path / "none") as server,
-        httpx.Client(base_url=server.address, headers=BROWSER) as client,
+        open_client(server.address, headers=BROWSER) as client,
     ):
         answer = client.get("/")
         assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
@@ -261,7 +262,7 @@ def test_a_missing_build_is_named(tmp_path: Path) -> None:
 def test_the_explorer_can_be_off(folder: Path, tmp_path: Path) -> None:
     with (
         run_live(f"duckdb:{tmp_path / 'okube.duckdb'}", explorer_folder=folder, explorer=False) as server,
-        httpx.Client(base_url=server.address, headers=BROWSER) as client,
+        open_client(server.address, headers=BROWSER) as client,
     ):
         for path in ("/", "/login", "/a/x/map", "/explorer/assets/icon-03de.svg"):
             answer = client.get(path)

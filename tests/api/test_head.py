@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from tests.api.live import run_live
 from tests.api.server import SECRET
+from tests.processes import open_client
 
 METRICS_TOKEN = "a token for prometheus"
 
@@ -34,7 +35,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     folder: Path = tmp_path_factory.mktemp("head")
     with run_live(f"duckdb:{folder / 'okube.duckdb'}", metrics_token=METRICS_TOKEN) as live:
         token = live.issue_token(live.run_coroutine(live.create_user(platform_admin=True)))
-        with httpx.Client(base_url=live.address, headers={"Authorization": f"Bearer {token}"}) as caller:
+        with open_client(live.address, headers={"Authorization": f"Bearer {token}"}) as caller:
             yield caller
 
 
@@ -112,7 +113,7 @@ def test_head_of_a_csv_export_has_its_headers(client: httpx.Client, names: dict[
 
 @pytest.mark.parametrize(("path", "status"), [("/sites", 401), ("/auth/login", 405), ("/nothing", 404)])
 def test_head_is_refused_as_get(client: httpx.Client, path: str, status: int) -> None:
-    with httpx.Client(base_url=client.base_url) as nobody:
+    with open_client(str(client.base_url)) as nobody:
         answers = [nobody.head(path), nobody.get(path)]
     assert [answer.status_code for answer in answers] == [status, status]
     assert answers[0].content == b""
@@ -137,7 +138,7 @@ def test_head_is_refused_as_get(client: httpx.Client, path: str, status: int) ->
     ],
 )
 def test_options_names_the_methods_without_a_login(client: httpx.Client, path: str, allow: str) -> None:
-    with httpx.Client(base_url=client.base_url) as nobody:
+    with open_client(str(client.base_url)) as nobody:
         answer = nobody.options(path)
         assert (answer.status_code, answer.content, answer.headers["allow"]) == (204, b"", allow)
         assert nobody.options("/nothing").status_code == 404

@@ -13,6 +13,7 @@ from okube_api.api.manual_pages import MANUAL
 from okube_api.http.security_headers import SECURITY_HEADERS
 
 from tests.api.live import LiveServer, run_live
+from tests.processes import open_client
 
 SCOPE, PALETTE = '__md_scope=new URL(".",location)', "var palette=1\nif(palette&&1){}"
 PAGE = f"""<!doctype html>
@@ -63,7 +64,7 @@ def live(folder: Path) -> Iterator[LiveServer]:
 @pytest.fixture
 def browser(live: LiveServer) -> Iterator[httpx.Client]:
     """Return a client without a token."""
-    with httpx.Client(base_url=live.address) as client:
+    with open_client(live.address) as client:
         yield client
 
 
@@ -133,7 +134,7 @@ def test_head_has_the_headers_of_get(browser: httpx.Client) -> None:
 def test_the_manual_may_be_missing_or_off(tmp_path: Path, manual: bool, media_type: str, text: str) -> None:
     with (
         run_live(f"duckdb:{tmp_path / 'okube.duckdb'}", manual_folder=tmp_path / "none", manual=manual) as server,
-        httpx.Client(base_url=server.address) as client,
+        open_client(server.address) as client,
     ):
         answer = client.get("/manual/")
         assert (answer.status_code, answer.headers["content-type"]) == (404, media_type)

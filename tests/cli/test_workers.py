@@ -17,7 +17,7 @@ import pytest
 from okube_api.store.values import Json
 from pymongo import MongoClient
 
-from tests.processes import find_free_port, run_cli
+from tests.processes import find_free_port, open_client, run_cli
 
 SECRET = "a secret of at least thirty-two bytes"
 METRICS_TOKEN = "a token for metrics"
@@ -45,7 +45,8 @@ class Pool:
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         """Return the answer to a request on a connection of its own."""
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+        with open_client(f"http://127.0.0.1:{self.port}") as client:
+            return client.get(path, headers=headers)
 
     def read_output(self) -> str:
         """Return the standard output."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.processes import create_administrator, find_free_port, log_in, start_server
+from tests.processes import create_administrator, find_free_port, log_in, open_client, start_server
 
 pytestmark = [
     pytest.mark.slow,
@@ -47,7 +47,7 @@ def run_prometheus(folder: Path, server: int) -> Iterator[httpx.Client]:
     with (
         (folder / "log").open("w") as log,
         subprocess.Popen(["prometheus", *options], cwd=folder, stdout=log, stderr=log) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1/", timeout=10) as client,
+        open_client(f"http://127.0.0.1:{port}/api/v1/", timeout=10) as client,
     ):
         try:
             yield client

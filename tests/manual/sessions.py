@@ -24,7 +24,7 @@ from pathlib import Path
 import httpx
 
 from tests.manual.blocks import ROOT, SHELLS, Block
-from tests.processes import find_free_port
+from tests.processes import find_free_port, open_client
 
 MOST_S = 60.0
 """How long a block may take."""
@@ -131,15 +131,16 @@ class Session:
         script.write_text(f"( . {file} ) > {file}.out 2>&1 &\n")
         self._run_shell(script)
         deadline = time.monotonic() + MOST_S
-        while True:
-            try:
-                if httpx.get(f"{self.address}/health/ready").is_success:
-                    return
-            except httpx.TransportError:
-                pass
-            if time.monotonic() > deadline:
-                raise BlockFailure(f"{block}: no server is ready\n{file.with_suffix('.out').read_text()}")
-            time.sleep(0.05)
+        with open_client(self.address) as client:
+            while True:
+                try:
+                    if client.get("/health/ready").is_success:
+                        return
+                except httpx.TransportError:
+                    pass
+                if time.monotonic() > deadline:
+                    raise BlockFailure(f"{block}: no server is ready\n{file.with_suffix('.out').read_text()}")
+                time.sleep(0.05)
 
     def _run_shell(self, file: Path) -> str:
         if self._shell is None:
