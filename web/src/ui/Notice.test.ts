@@ -4,7 +4,7 @@ import { ApiError } from "~/api/errors";
 import { en } from "~/i18n/en";
 import { fr } from "~/i18n/fr";
 
-import { describeError } from "./Notice";
+import { describeError, listFaults } from "./Notice";
 
 const timeout = new ApiError(503, "The question took more than 30 seconds.", "id", [], "question_timeout");
 
@@ -28,6 +28,16 @@ test("a code that is not known has the server's sentence", () => {
 test.each([en, fr])("what a role does not allow is said in both languages", ({ common }) => {
   const error = new ApiError(403, "This needs the role editor.", null, [], "forbidden");
   expect(describeError(error, common)).toEqual({ sentence: common.noPermission, detail: error.message });
+});
+
+test("several faults are listed with their fields, a single one is in the message", () => {
+  const first = { in: "body", pointer: "/address/city", message: "Input should be a valid string." };
+  const second = { in: "body", pointer: "/onlin", message: "Unknown field 'onlin'." };
+  const detail = `'address.city': ${first.message}`;
+  expect(listFaults(new ApiError(400, detail, null, [first], "invalid"))).toEqual([]);
+  expect(
+    listFaults(new ApiError(400, `The request has 2 faults. The first: ${detail}`, null, [first, second])),
+  ).toEqual(["address.city: Input should be a valid string.", "Unknown field 'onlin'."]);
 });
 
 test("errors of the page itself are in the language of the user", () => {

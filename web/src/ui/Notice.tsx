@@ -33,10 +33,23 @@ export function describeError(error: ApiError, common: Texts["common"]): { sente
   return { sentence: sentence ?? "", detail: error.message };
 }
 
+const MOST_FAULTS = 20;
+
+/** Return the faults of a refusal with their fields, without a single one that the message says. */
+export function listFaults({ errors, message }: ApiError): string[] {
+  if (errors.length === 1 && message.includes(errors[0]?.message ?? "")) return [];
+  const faults = errors.map(({ pointer, message: fault }) => {
+    const name = pointer.slice(1).replaceAll("/", ".");
+    return name && !fault.includes(`'${pointer.slice(pointer.lastIndexOf("/") + 1)}'`) ? `${name}: ${fault}` : fault;
+  });
+  return [...new Set(faults)].slice(0, MOST_FAULTS);
+}
+
 /** What an error says, with the id of its request, and a button to try again. */
 export function ErrorNotice({ error, onRetry }: { error: ApiError; onRetry?: () => void }) {
   const { common } = useTexts();
   const { sentence, detail } = describeError(error, common);
+  const faults = listFaults(error);
   return (
     <Notice kind="error">
       {sentence ? <p>{sentence}</p> : null}
@@ -45,11 +58,11 @@ export function ErrorNotice({ error, onRetry }: { error: ApiError; onRetry?: () 
           {detail}
         </p>
       ) : null}
-      {error.errors.length > 0 && !error.message.includes(error.errors[0]?.message ?? "") ? (
+      {faults.length ? (
         <ul>
-          {error.errors.slice(0, 20).map((field) => (
-            <li key={field.pointer + field.message} lang="en">
-              {field.message}
+          {faults.map((fault) => (
+            <li key={fault} lang="en">
+              {fault}
             </li>
           ))}
         </ul>
