@@ -13,7 +13,7 @@ from okube_api.catalogue.facts import BAND_EDGES
 from okube_api.catalogue.kpi import LeafShape
 from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.question import Question
-from okube_api.store.conditions import EVERYTHING
+from okube_api.store.conditions import equal
 from okube_api.store.plans import Select
 from okube_api.store.protocol import Change, Reader
 
@@ -22,12 +22,13 @@ OLD_BANDS = Note(
     "The bands of distributions were changed. Until the counts are rebuilt, they are in the previous bands.",
 )
 
+_PART = 0  # the partition of all edges
 Edges = Mapping[Bands, tuple[int, ...]]
 
 
 async def read_band_edges(reader: Reader) -> Edges:
     """Return the ascending edges that counts were made with; empty when there are no facts."""
-    rows = await reader.select(Select(BAND_EDGES, EVERYTHING, ("bands", "edge")))
+    rows = await reader.select(Select(BAND_EDGES, equal("part", _PART), ("bands", "edge")))
     edges: dict[Bands, list[int]] = {}
     for bands, edge in zip(rows["bands"].to_pylist(), rows["edge"].to_pylist(), strict=True):
         edges.setdefault(Bands(bands), []).append(edge)
@@ -36,9 +37,9 @@ async def read_band_edges(reader: Reader) -> Edges:
 
 async def write_band_edges(change: Change, edges: Edges) -> None:
     """Write the edges that the counts of a change are made with."""
-    rows = [{"part": 0, "bands": bands.value, "edge": edge} for bands, values in edges.items() for edge in values]
+    rows = [{"part": _PART, "bands": bands.value, "edge": edge} for bands, values in edges.items() for edge in values]
     schema = pa.schema({"part": pa.int64(), "bands": pa.string(), "edge": pa.int64()})
-    await change.replace(BAND_EDGES, [0], pa.Table.from_pylist(rows, schema=schema))
+    await change.replace(BAND_EDGES, [_PART], pa.Table.from_pylist(rows, schema=schema))
 
 
 async def with_edges_of_counts(question: Question, reader: Reader) -> Question:

@@ -20,6 +20,7 @@ from okube_api.ingest.derive.rollup_changes import RollupMismatch
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.leases import ApplicationLeases
 from okube_api.ingest.load.loader import SmallFile
+from okube_api.ingest.raw.live_batches import LiveBatches
 from okube_api.ingest.raw.reader import read_live_batches
 from okube_api.ingest.refresh.context import Batch, DerivationContexts
 from okube_api.ingest.refresh.documents import DerivedDocuments
@@ -93,7 +94,7 @@ class Publisher:
     ) -> None:
         self._store, self._clock, self._batches = store, clock, batches
         self._documents, self._leases = documents, leases
-        self._contexts = DerivationContexts(store)
+        self._contexts, self._live = DerivationContexts(store), LiveBatches(store)
         self._background: set[asyncio.Task[list[Json]]] = set()
         self._requests: defaultdict[str, deque[_Request]] = defaultdict(deque)  # by application
         self._workers: dict[str, asyncio.Task[None]] = {}  # by application
@@ -180,6 +181,7 @@ class Publisher:
                 await self._drop_rejected(files)
                 raise
             stored |= {batch["_id"]: batch for batch in counted}
+            await self._live.add(application.id, {batch["number"]: batch["kind"] for batch in counted})
         await self._documents.update(application.id, {batch["kind"] for batch in stored.values()})
         published = {key: batch for key, batch in stored.items() if batch["state"] == State.VISIBLE}
         if others := [batch for key, batch in stored.items() if key not in published]:
@@ -230,7 +232,7 @@ class Publisher:
         context = await self._contexts.load(application)
 
         async def write(own: Change) -> dict[int, BatchCounts]:
-            live = await read_live_batches(own)  # of this attempt: another process may have published them
+            live = await self._live.read(application.id, own)  # of this attempt: another process may have added some
             for file in files:
                 if file.rows.num_rows and file.batch["number"] not in live:
                     await own.append(KINDS[file.batch["kind"]].table, file.batch["number"], file.rows)

@@ -64,6 +64,10 @@ class Change(Reader, Protocol):
     It reads what was committed when it began, plus what it has written itself.
     """
 
+    @property
+    def is_append_cheap(self) -> bool:
+        """Whether appending a few rows costs the same however many batches the table has, and stays cheap to read."""
+
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Add rows, with the column `part`, to a packed table as part of a batch.  Memory stays bounded."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from okube_api.ingest.columns.columns import to_integers
+from okube_api.ingest.columns.columns import find_distinct, to_integers
 from okube_api.ingest.derive.deduplication import deduplicate
 from okube_api.ingest.events.kinds import EventKind
 from okube_api.ingest.events.tables import LEDGER, UNDATED_PART
@@ -73,13 +73,15 @@ async def read_blocks(
 ) -> AsyncIterator[pa.Table]:
     """Yield the events of batches in the parts [low, high] in blocks of bounded size: ascending by part, none empty.
 
+    batches: a set or mapping, which may have many more batches than there are in these parts.
     where: a condition on other columns than `part`.
     """
-    numbers = np.array(sorted(batches), np.int64)
-    if len(numbers) == 0:
+    if not batches:
         return
     async for block in view.read_parts(table, low, high, where):
-        counts = np.isin(to_integers(block["batch"]), numbers)
+        of_events = to_integers(block["batch"])
+        present = np.array([number for number in find_distinct(of_events).tolist() if number in batches], np.int64)
+        counts = np.isin(of_events, present)
         if counts.any():
             yield block if counts.all() else block.filter(pa.array(counts))
 

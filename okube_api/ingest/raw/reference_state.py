@@ -76,7 +76,9 @@ async def read_panel(view: Reader, delta: BatchDelta) -> PanelIndex:
 
 async def read_panelists(view: Reader, delta: BatchDelta) -> PanelIndex:
     """Return the index of the panelists of a slice, which are few, with the coordinates of their areas."""
-    panel = [encode_texts(block) async for block in view.read_parts(PANELISTS, *_UNDATED)]
+    panel = []
+    if delta.list_batches(KINDS["panelists"]):
+        panel = [encode_texts(block) async for block in view.read_parts(PANELISTS, *_UNDATED)]
     panelists = pa.concat_tables([make_empty_rows(PANELISTS), *panel])
     codes = {code for name in ("home", "work") for code in panelists[name].unique().to_pylist() if code is not None}
     kind = KINDS["areas"]

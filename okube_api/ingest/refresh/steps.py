@@ -290,13 +290,17 @@ async def refresh_conversion(state: RefreshState) -> None:
 
 
 async def write_ledger(state: RefreshState) -> None:
-    """Write the ledger: the batches that count."""
-    numbers = sorted(state.live)
+    """Write the ledger: the batches that count, or only those that are added where that costs less."""
+    only_added = state.change.is_append_cheap and not state.delta.removed
+    numbers = sorted(state.delta.added if only_added else state.live)
     kinds = [state.live[number] for number in numbers]
     columns = {"part": [tables.UNDATED_PART] * len(numbers), "number": numbers, "kind": kinds}
     types = {name: kind for name, kind in get_stored_types(tables.LEDGER).items() if name != "batch"}
     rows = pa.table(columns, schema=make_arrow_schema(types))
-    await state.change.replace(tables.LEDGER, [tables.UNDATED_PART], rows)
+    if not only_added:
+        await state.change.replace(tables.LEDGER, [tables.UNDATED_PART], rows)
+    elif numbers:
+        await state.change.append(tables.LEDGER, numbers[-1], rows)
 
 
 async def delete_expired_events(state: RefreshState) -> None:

@@ -56,8 +56,13 @@ class UserSlice:
         """Version of the change."""
         return self.change.version
 
+    @property
+    def is_append_cheap(self) -> bool:
+        """Whether appending a few rows to a table of many batches is cheap."""
+        return self.change.is_append_cheap
+
     def version_of(self, table: Table) -> str:
-        """Return the version of the change."""
+        """Return the version of a table."""
         return self.change.version_of(table)
 
     async def aggregate(self, plan: Aggregate) -> pa.Table:

@@ -44,6 +44,8 @@ class DuckChange(DuckReader):
     to be taken again after it.
     """
 
+    is_append_cheap = True
+
     def __init__(
         self,
         snapshot: Snapshot | ThreadSnapshot,
@@ -72,6 +74,12 @@ class DuckChange(DuckReader):
         self._scripts: dict[Table, list[str]] = {}  # small patches that are not written yet
         self._appended: dict[Table, list[pa.Table]] = {}  # with the column `batch`
         self._writing: asyncio.Task[object] | None = None
+
+    def version_of(self, table: Table) -> str:
+        """Return the version of a table that readers have, too, while the change has not written it."""
+        if table in self._patches or table.name in self._rewritten:
+            return self.version
+        return self._snapshots.describe_version(self._application, table.name)
 
     async def select(self, plan: Select) -> pa.Table:
         """Return the rows of a plan, from memory if other changes have read these partitions and nothing is written."""

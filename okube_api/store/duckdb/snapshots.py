@@ -63,6 +63,10 @@ class Snapshots:
         """Return the version of an application's rows in a table that is committed now."""
         return self._table_versions.get(application, {}).get(table, 0)
 
+    def describe_version(self, application: str, table: str) -> str:
+        """Return the version of an application's rows in a table that a snapshot has which is opened now."""
+        return _describe_version(self._process_id, table, self.get_version(application, table))
+
     @asynccontextmanager
     async def committing(self, application: str, tables: Iterable[str]) -> AsyncIterator[None]:
         """Pin open snapshots before a change to these tables is committed in the context, and raise versions after it.
@@ -124,7 +128,7 @@ class Snapshot:
         """Return the version of one table's rows."""
         if self.table_versions is None:
             return self.version
-        return f"{self._process_id} {table} {self.table_versions.get(table, 0)}"
+        return _describe_version(self._process_id, table, self.table_versions.get(table, 0))
 
     async def begin(self) -> Cursor:
         """Begin the transaction unless it has begun, and return its cursor."""
@@ -160,3 +164,7 @@ class Snapshot:
             with anyio.CancelScope(shield=True), suppress(StoreError):  # closed meanwhile: nothing to roll back
                 await self._database.run(self._cursor, partial(roll_back, self._cursor))
             self._database.release(self._cursor)
+
+
+def _describe_version(process_id: str, table: str, number: int) -> str:
+    return f"{process_id} {table} {number}"

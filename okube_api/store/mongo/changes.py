@@ -75,6 +75,8 @@ class ChangeOutcome(Enum):
 class MongoChange(MongoReader):
     """A running change, which reads its own writes."""
 
+    is_append_cheap = False  # each batch is a block of its own, and a row of the manifest
+
     def __init__(
         self,
         database: Any,
