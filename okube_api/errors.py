@@ -76,11 +76,6 @@ class Refusal(Exception):
         return cls(message, faults=[Fault(where, pointer, code, message)])
 
 
-def hide_password(address: str) -> str:
-    """Return an address for a message: with `***` for the password before its `@`, also when it is not valid."""
-    return re.sub(r"^((?:[^:/@]*://)?[^:/@]*):(?!//).*@", r"\1:***@", address, flags=re.DOTALL)
-
-
 def name_field(message: str, pointer: str) -> str:
     """Return a message with the field at `pointer` in front, such as `'address.city': `, unless the message names it.
 

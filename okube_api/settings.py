@@ -10,7 +10,7 @@ from limits import parse
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from okube_api.errors import hide_password
+from okube_api.urls import hide_password
 
 
 def _check_rate(text: str | None) -> str | None:

@@ -23,7 +23,18 @@ LAYERS = (  # from the top: a module imports its own part, or parts of lower lay
     ("catalogue", "kit", "geo"),
     ("store",),
     ("client",),
-    ("settings", "errors", "clock", "lazy_imports", "threads", "shared_work", "metrics", "leaf_parts", "__init__"),
+    (
+        "settings",
+        "errors",
+        "clock",
+        "lazy_imports",
+        "threads",
+        "shared_work",
+        "metrics",
+        "leaf_parts",
+        "urls",
+        "__init__",
+    ),
 )
 SIBLINGS = {  # parts of the same layer that one may import
     "bench": ("demo",),
@@ -32,7 +43,7 @@ SIBLINGS = {  # parts of the same layer that one may import
     "pois": ("sites",),
     "studies": ("pois", "sites"),
     "catalogue": (),
-    "settings": ("errors",),
+    "settings": ("urls",),
 }
 HTTP_LIBRARIES = ("fastapi", "starlette")
 SPEAKS_HTTP = (

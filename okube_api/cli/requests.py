@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from okube_api.errors import hide_password, name_field
+from okube_api.errors import name_field
+from okube_api.urls import hide_password
 
 if TYPE_CHECKING:
     import httpx

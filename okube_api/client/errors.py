@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from okube_api.errors import hide_password
+from okube_api.urls import hide_password
 
 
 class OkubeError(Exception):

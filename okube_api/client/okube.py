@@ -23,7 +23,7 @@ from okube_api.client.calls import (
 from okube_api.client.errors import read_json
 from okube_api.client.resource_lists import ResourceDocument, plan_pages
 from okube_api.client.session import STANDARD_RETRIES, RetryRule, ServerSession
-from okube_api.errors import hide_password
+from okube_api.urls import hide_password
 
 _TIMEOUT_S = 120.0
 

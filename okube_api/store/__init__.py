@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from okube_api.errors import hide_password
 from okube_api.store.arrow import hide_pandas
 from okube_api.store.protocol import Store, Workbench
 from okube_api.store.schema import Schema
+from okube_api.urls import hide_password
 
 hide_pandas()
 

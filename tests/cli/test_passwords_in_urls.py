@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from okube_api.client import Okube
-from okube_api.errors import hide_password
 from okube_api.settings import Settings
 from okube_api.store import open_store
 from okube_api.store_schema import SCHEMA
+from okube_api.urls import hide_password
 from pydantic import ValidationError
 
 from tests.processes import run_cli
