@@ -103,3 +103,38 @@ async def test_after_an_error_each_request_is_tried_again(store: DuckStore, monk
     numbers = await read_all(store, 10)
     assert [[number] for at, number in enumerate(numbers) if at != 1] == [*results[:1], *results[2:]]
     assert attempts == 3
+
+
+async def test_counters_are_taken_ahead_and_never_repeat(tmp_path: Path, writes: list[object]) -> None:
+    """Count in two processes, of which the first ends without notice, one by one and several at once."""
+    given: set[int] = set()
+    for _ in range(2):
+        store = DuckStore(tmp_path / "counted.duckdb", SCHEMA, memory_limit="256MB", threads=1)
+        await store.start()
+        writes.clear()
+        for count in (1, 1, 3, 1, 40, 1, 29, 2, 5):
+            last = await store.next_number(APPLICATION, "batches", count)
+            values = set(range(last - count + 1, last + 1))
+            assert min(values) > max(given, default=0)
+            given |= values
+        together = await asyncio.gather(*(store.next_number(APPLICATION, "batches") for _ in range(20)))
+        assert len(given | set(together)) == len(given) + 20
+        given |= set(together)
+        assert len(writes) <= 6
+        await store._database.close()  # without what `DuckStore.close` does
+    assert max(given) <= 2 * (len(given) // 2 + 3 * 32)
+
+
+async def test_deleted_counters_begin_again(store: DuckStore) -> None:
+    assert [await store.next_number(APPLICATION, "batches") for _ in range(3)] == [1, 2, 3]
+    assert [await store.next_number(OTHER, "batches") for _ in range(3)] == [1, 2, 3]
+    await store.delete_rows(APPLICATION)
+    assert [await store.next_number(APPLICATION, "batches") for _ in range(3)] == [1, 2, 3]
+    assert await store.next_number(OTHER, "batches") == 4
+
+
+async def test_a_counter_that_is_set_once_is_exact(store: DuckStore) -> None:
+    """A backup has no values that were never given."""
+    await store.next_number(APPLICATION, "batches", 7)
+    async with store.open_snapshot() as snapshot:
+        assert await snapshot.list_counters() == [(APPLICATION, "batches", 7)]

@@ -1,4 +1,4 @@
-"""Gives numbers to identifiers in DuckDB: requests that wait at the same time share a transaction."""
+"""Gives numbers to identifiers in DuckDB, and counts, with few transactions."""
 
 import asyncio
 from collections import defaultdict
@@ -8,7 +8,10 @@ from functools import partial
 
 from okube_api.store.duckdb.connection import Cursor
 from okube_api.store.duckdb.database import Database
-from okube_api.store.duckdb.numbers import assign_numbers
+from okube_api.store.duckdb.numbers import assign_numbers, increment_counter
+
+_RESERVED = 32
+"""The values of a counter that one write takes ahead.  Those that a process has not used when it ends are left out."""
 
 
 @dataclass(eq=False)
@@ -25,6 +28,7 @@ class Numbering:
     """Assigns numbers; many small files that name new users need one commit instead of one each.
 
     Each caller waits for the lock of numbers.  The first that gets it writes the requests of all that wait.
+    Values of counters are taken ahead, so that most calls write nothing.
     """
 
     def __init__(self, database: Database, lock: asyncio.Lock) -> None:
@@ -34,6 +38,7 @@ class Numbering:
         """
         self._database, self._lock = database, lock
         self._waiting: list[_Request] = []
+        self._counted: dict[tuple[str, str], range] = {}  # values of counters that are taken, and free
 
     async def assign(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
         """Return the number of each identifier; new identifiers get the next numbers."""
@@ -48,6 +53,26 @@ class Numbering:
                 self._waiting.remove(request)
         assert request.numbers is not None, "set when the write has succeeded"
         return request.numbers
+
+    async def increment(self, application: str, counter: str, count: int) -> int:
+        """Increment a counter, which begins at 0, and return its value.
+
+        The first call for a counter takes nothing ahead: a restore makes only one.
+        """
+        key = application, counter
+        async with self._lock:
+            free = self._counted.get(key)
+            if free is None or len(free) < count:
+                taken = count if free is None else count + _RESERVED
+                last = await self._database.write(lambda cursor: increment_counter(cursor, application, counter, taken))
+                free = range(last - taken + 1, last + 1)
+            self._counted[key] = free[count:]
+            return free[count - 1]
+
+    def forget(self, application: str) -> None:
+        """Drop the values of counters that are taken ahead, when the counters are deleted, under the lock."""
+        for key in [key for key in self._counted if key[0] == application]:
+            del self._counted[key]
 
     async def _write_waiting(self) -> None:
         """Write the requests that wait; after an error they wait again, each for its own attempt."""

@@ -318,6 +318,7 @@ class DuckStore:
                 await self._database.write(partial(_delete_range, "_numbers", "number", bounds, application))
         async with self._write_locks["_numbers"]:
             await self._database.write(partial(_delete_all, "_counters", application))
+            self._numbering.forget(application)
         self.forget(application)
 
     def forget(self, application: str) -> None:
@@ -337,10 +338,7 @@ class DuckStore:
 
     async def next_number(self, application: str, counter: str, count: int = 1) -> int:
         """Increment a counter and return its value."""
-        async with self._write_locks["_numbers"]:
-            return await self._database.write(
-                lambda cursor: numbers.increment_counter(cursor, application, counter, count)
-            )
+        return await self._numbering.increment(application, counter, count)
 
 
 class FrozenDuckStore(TransactionReads, DuckStore):
