@@ -8,17 +8,17 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from okube_api.auth.repository import User
-from schemathesis import Case
 
-from tests.api import schemathesis_hooks  # noqa: F401 - its import registers formats and filters for all schemas
 from tests.api.live import LiveServer, run_live
+
+if TYPE_CHECKING:
+    from schemathesis import Case  # which takes half a second to import
 
 RESOURCES = [
     ("application", "/applications", {"key": "demo"}),
@@ -60,6 +60,10 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
 @pytest.fixture(scope="module")
 def api(fuzzed: Fuzzed) -> Any:
     """Load the OpenAPI document for schemathesis."""
+    import schemathesis
+
+    from tests.api import schemathesis_hooks  # noqa: F401 - its import registers formats and filters for all schemas
+
     config = schemathesis.Config.from_path(ROOT / "schemathesis.toml")
     schema = schemathesis.openapi.from_dict(fuzzed.live.app.openapi(), config=config)
     schema.config.update(base_url=fuzzed.live.address)
@@ -99,7 +103,7 @@ def _check_operation(operation: Any, fuzzed: Fuzzed) -> None:
         database=None,
     )
     @given(case=operation.as_strategy())
-    def check(case: Case[Any]) -> None:
+    def check(case: "Case[Any]") -> None:
         answer = case.call(headers=fuzzed.headers())
         try:
             case.validate_response(answer)
