@@ -1,8 +1,9 @@
 """Names in the code: class names are unique in the package, and no word without content names what lives long."""
 
 import ast
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +33,8 @@ EMPTY = frozenset(
         "mine",
     )
 )
+# Files without these words are not parsed.
+EMPTY_IN_SOURCE = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(EMPTY)})(?![a-z0-9])", re.IGNORECASE)
 SHORT_LINES = 3  # a name that is bound and used within so many lines may be anything
 
 
@@ -40,9 +43,9 @@ def is_empty(name: str) -> bool:
     return name.strip("_").lower() in EMPTY
 
 
-def lasting_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def lasting_names(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield the line and name of each definition, parameter, attribute and constant: what is seen from elsewhere."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.lineno, node.name
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
@@ -61,9 +64,9 @@ def lasting_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield from ((name.lineno, name.id) for name in names)
 
 
-def local_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def local_names(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield the line and name of each local variable that lives for more than `SHORT_LINES` lines."""
-    for function in ast.walk(tree):
+    for function in nodes:
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
         lines: dict[str, list[int]] = defaultdict(list)
@@ -78,10 +81,12 @@ def local_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def empty_names(source: str) -> list[str]:
     """Return the empty names of a file that live long, each once with its line."""
-    tree = ast.parse(source)
-    names = set(lasting_names(tree))
-    if any(isinstance(node, ast.Name) and is_empty(node.id) for node in ast.walk(tree)):
-        names.update(local_names(tree))  # which walks through each function again
+    if not EMPTY_IN_SOURCE.search(source):
+        return []
+    nodes = list(ast.walk(ast.parse(source)))
+    names = set(lasting_names(nodes))
+    if any(isinstance(node, ast.Name) and is_empty(node.id) for node in nodes):
+        names.update(local_names(nodes))  # which walks through each function again
     return [f"{line}: {name}" for line, name in sorted(names) if is_empty(name)]
 
 
