@@ -54,7 +54,7 @@ class MockCollection:
     def find(self, *arguments: Any, batch_size: int = 0, **options: Any) -> "MockCursor":
         return MockCursor(self._collection.find(*arguments, **options))
 
-    async def aggregate(self, pipeline: list[Json]) -> "MockCursor":
+    async def aggregate(self, pipeline: list[Json], **_: int) -> "MockCursor":
         with localcontext(prec=80):  # mongomock adds decimals in the default context, of 28 digits
             return MockCursor(list(self._collection.aggregate(_drop_conversions(pipeline))))
 

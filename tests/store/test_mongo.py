@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -17,9 +18,10 @@ from okube_api.store.mongo.store import MongoStore
 from okube_api.store.mongo.write_queue import WriteQueue
 from okube_api.store.plans import Select
 from okube_api.store.values import Json
-from pymongo import MongoClient
+from pymongo import AsyncMongoClient, MongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from tests.conformance.declared import DOCUMENTS, EVENTS, STAYS
 from tests.store.mongo_rows import COUNTING, OpenStore, count_stays, count_stored, fill, make_stays
@@ -314,3 +316,31 @@ async def test_a_store_closes_while_a_recovery_turns_its_cancellation_into_an_er
     async with asyncio.timeout(10):
         await recovering.wait()
         await store.close()
+
+
+async def test_many_rows_and_documents_come_in_one_reply(
+    open_store: OpenStore, mongo_uri: str, database_name: str
+) -> None:
+    commands: list[str] = []
+
+    class Recorder(CommandListener):
+        def started(self, event: CommandStartedEvent) -> None:
+            commands.append(event.command_name)
+
+        def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+        def failed(self, event: CommandFailedEvent) -> None: ...
+
+    client: Any = AsyncMongoClient(f"{mongo_uri.rstrip('/')}/{database_name}", event_listeners=[Recorder()])
+    store = open_store(client=client)
+    await store.start()
+    await fill(store, "many", 1500)
+    await store.insert(DOCUMENTS, [{"_id": str(n), "application": "a", "key": str(n)} for n in range(1500)])
+    commands.clear()
+    async with store.open_reader("a") as reader:
+        assert (await reader.select(Select(STAYS, EVERYTHING, ("dwell_s",)))).num_rows == 1500
+    assert len(await store.find(DOCUMENTS, EVERYTHING)) == 1500
+    assert {"find", "aggregate"} <= set(commands)
+    assert "getMore" not in commands
+    assert sum([len(block) async for block in store.stream(DOCUMENTS, EVERYTHING)]) == 1500
+    assert "getMore" in commands, "a stream has blocks of bounded size"

@@ -22,6 +22,11 @@ SILENCE_S = 2.0
 """After this time without an answer, the database counts as down."""
 _PING_S, _PING_INTERVAL_S, _TICK_S = 2.0, 0.25, 0.1
 _LAST_PING_S = 0.3
+_BATCH_DOCUMENTS = 1_000_000
+"""As many documents as fit into a reply come at once.
+
+The driver's default is 101 documents first; some servers begin again from the start for each further reply.
+"""
 
 
 @dataclass(eq=False, slots=True)
@@ -155,11 +160,13 @@ class WatchedCollection:
 
     def find(self, *arguments: Any, **options: Any) -> "WatchedCursor":
         """Return a cursor, which sends nothing before it is read."""
-        return WatchedCursor(self._collection.find(*arguments, **options), self._watch)
+        batch_size = options.pop("batch_size", _BATCH_DOCUMENTS)
+        return WatchedCursor(self._collection.find(*arguments, batch_size=batch_size, **options), self._watch)
 
     async def aggregate(self, pipeline: list[Any]) -> "WatchedCursor":
         """Run a pipeline and return the cursor of its results."""
-        return WatchedCursor(await self._watch.run(self._collection.aggregate, pipeline), self._watch)
+        cursor = await self._watch.run(self._collection.aggregate, pipeline, batchSize=_BATCH_DOCUMENTS)
+        return WatchedCursor(cursor, self._watch)
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         """Return any other method: each is a coroutine that returns a result, not a cursor."""

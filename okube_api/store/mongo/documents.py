@@ -86,14 +86,14 @@ class MongoDocuments:
         if limit == 0:
             return []
         with time_limit(READ_S):
-            documents = await self._open_cursor(where, sort, skip, limit, fields).to_list(None)
+            documents = await self._find(where, sort, fields, skip=skip, limit=limit or 0).to_list(None)
         if fields is None:
             return [_drop_internal_fields(document) for document in documents]
         return [_drop_nulls(document) for document in documents]
 
     async def stream(self, where: Condition, sort: Sequence[SortKey]) -> AsyncGenerator[list[Json], None]:
         """Yield every matching document, in blocks."""
-        cursor = self._open_cursor(where, sort, 0, None)
+        cursor = self._find(where, sort, batch_size=_BLOCK)
         try:
             while True:
                 with time_limit(READ_S):
@@ -104,22 +104,15 @@ class MongoDocuments:
         finally:
             await cursor.close()
 
-    def _open_cursor(
-        self,
-        where: Condition,
-        sort: Sequence[SortKey],
-        skip: int,
-        limit: int | None,
-        fields: Sequence[str] | None = None,
+    def _find(
+        self, where: Condition, sort: Sequence[SortKey], fields: Sequence[str] | None = None, **options: int
     ) -> Any:
         for key in sort:
             self._fields.require_scalar(key.field)
         order = [*sort, *(() if any(key.field == "_id" for key in sort) else BY_ID)]
         keys = [(key.field, -1 if key.descending else 1) for key in order]
         projection = None if fields is None else dict.fromkeys(("_id", *fields), 1)
-        return self._stored.find(
-            self._match_visible(where), projection, sort=keys, skip=skip, limit=limit or 0, batch_size=_BLOCK
-        )
+        return self._stored.find(self._match_visible(where), projection, sort=keys, **options)
 
     async def count(self, where: Condition) -> int:
         """Return the number of matching documents."""
