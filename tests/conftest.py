@@ -1,16 +1,15 @@
 """Fixtures and hooks of the whole suite."""
 
 import gc
-import logging
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from hypothesis import settings
 from pymongo.uri_parser import parse_uri
 
+from tests.logging_state import keep_logging
 from tests.rounds import count_examples
 
 # Random tests have no deadline, since the first example imports what it needs.
@@ -67,22 +66,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    """Remove the log handlers that a test has added, and its configuration of structlog.
+    """Leave no log handler and no configuration of structlog to the next test.
 
     A command that runs in this process logs to the standard error output of its test, which pytest closes at its end.
     """
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    config = structlog.get_config() if structlog.is_configured() else None
-    yield
-    for handler in list(root.handlers):
-        if type(handler) is logging.StreamHandler and handler not in handlers:  # those of pytest are of other types
-            root.removeHandler(handler)
-    root.setLevel(level)
-    if config is not None:
-        structlog.configure(**config)
-    elif structlog.is_configured():
-        structlog.reset_defaults()
+    with keep_logging():
+        yield
 
 
 @pytest.fixture(scope="session")

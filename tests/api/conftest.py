@@ -28,6 +28,7 @@ from pymongo import MongoClient
 
 from tests.api.analytics import World, load_world
 from tests.api.server import MovableClock, Server, Tenant, run_server
+from tests.logging_state import keep_logging
 from tests.truth import tenant as truths
 
 STORES = ("duckdb", "mongo")
@@ -37,13 +38,15 @@ SCHEME, DUMMY_HASH = passwords._SCHEME, passwords._DUMMY_HASH
 settings.register_profile("api", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quiet() -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _quiet() -> Iterator[None]:
     """Log warnings and errors only."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
-    )
+    with keep_logging():
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+            processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
+        )
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)
