@@ -18,7 +18,7 @@ from okube_api.engine.selection import OuterSelection, Selection, read_period_le
 from okube_api.store.arrays import Ints
 from okube_api.threads import check_stopped
 
-_BLOCK_VALUES = 10_000  # more would hold the interpreter for too long while they are serialised
+_BLOCK_VALUES = 20_000  # more would hold the interpreter for too long while they are serialised
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from okube_api.analytics.comparisons import RequestedComparison
 from okube_api.engine.calendar import Buckets
 from okube_api.engine.changes import Side, compute_changes, has_rates
 from okube_api.engine.kpi_results import KpiResult
+from okube_api.engine.leaf_columns import Leaf
 from okube_api.engine.question import RequestedScope
-from okube_api.engine.results import Leaf, Results
+from okube_api.engine.results import Results
 from okube_api.engine.selection import OuterSelection, Selection, list_paths
 from okube_api.store.arrays import Ints
 
@@ -251,7 +252,7 @@ class _AlignedResults:
         """Return the number of values in the leaves of all cells that have data."""
         return self.side.results.count_values()
 
-    def leaves_at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> Sequence[Leaf]:
         """Return the leaves of these cells."""
         rows, buckets = _split_cells(keys, self.width)
         if not self.side.lacks_buckets:

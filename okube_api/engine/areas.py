@@ -10,7 +10,8 @@ import numpy as np
 from okube_api.catalogue.scopes import Scope
 from okube_api.catalogue.terms import UserSet
 from okube_api.engine.evaluator import Evaluator
-from okube_api.engine.results import Leaf, Results, find_label
+from okube_api.engine.leaf_columns import Leaf
+from okube_api.engine.results import Results, find_label
 from okube_api.engine.sets import UserGroups, concatenate
 from okube_api.engine.unions import Numbers
 from okube_api.engine.value_numbers import ValueNumbers

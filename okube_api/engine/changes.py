@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from okube_api.catalogue.kpi import Kpi, Unit
 from okube_api.catalogue.shapes import COUNT_FIELDS, EXAMPLES, RATE_FIELDS, UNCOMPARED_FIELDS
 from okube_api.engine.grid import keep_fractions
+from okube_api.engine.leaf_columns import Leaf
 from okube_api.engine.results import RATIO_DIGITS as CHANGE_DIGITS
 from okube_api.engine.results import (
     BandResults,
     JoinedResults,
-    Leaf,
     NumberResults,
     RatioResults,
     RecordResults,
@@ -163,7 +163,7 @@ def _compare_quotients(now: _Quotients, then: _Quotients, *, is_rate: bool) -> l
     they are computed again from the integers.
     """
     if any(numbers.dtype == object for numbers in (*now, *then)):
-        return _compare_exactly(now, then, is_rate=is_rate)
+        return list(_compare_exactly(now, then, is_rate=is_rate))
     defined = (now.denominators != 0) & (then.denominators != 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         left, right = now.numerators / now.denominators, then.numerators / then.denominators
@@ -189,7 +189,7 @@ def _compare_quotients(now: _Quotients, then: _Quotients, *, is_rate: bool) -> l
     return changes
 
 
-def _compare_exactly(now: _Quotients, then: _Quotients, *, is_rate: bool) -> list[float | None]:
+def _compare_exactly(now: _Quotients, then: _Quotients, *, is_rate: bool) -> Sequence[float | None]:
     """Return the same as `_compare_quotients`, from integers of any size."""
     if _is_same(now.denominators, then.denominators):  # such as two counts
         difference, common = add(now.numerators, multiply(then.numerators, -1)), now.denominators

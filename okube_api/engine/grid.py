@@ -4,7 +4,7 @@ A cell is a scope value in a bucket: `scope value * width + bucket`; the last bu
 Numbers stay integers over one common denominator until the last step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from okube_api.engine.leaf_columns import MOST_UNITS, Decimals
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import (
     SAFE,
@@ -129,7 +130,7 @@ def sum_quotients(keys: Ints, numbers: Numerators, divisors: Ints) -> Grid:
     return sum_by_cell(concatenate_numbers([part.keys for _, part in parts]), concatenate_numbers(scaled), common)
 
 
-def round_quotients(numerators: Numerators, denominators: Numerators | int, digits: int) -> list[float]:
+def round_quotients(numerators: Numerators, denominators: Numerators | int, digits: int) -> Sequence[float]:
     """Round quotients to `digits` decimals, half to even; denominators are positive.
 
     The quotient is rounded exactly, as an integer in units of the last decimal; the result is the nearest double.
@@ -145,7 +146,10 @@ def round_quotients(numerators: Numerators, denominators: Numerators | int, digi
     units = scaled // divisors
     twice_rest = (scaled - units * divisors) * 2
     units = units + ((twice_rest > divisors) | ((twice_rest == divisors) & (units % 2 == 1)))
-    if units.dtype != object and find_magnitude(units) >= _EXACT_DOUBLE:
+    magnitude = find_magnitude(units)
+    if magnitude < MOST_UNITS:
+        return Decimals(units.astype(np.int64, copy=False), digits)
+    if units.dtype != object and magnitude >= _EXACT_DOUBLE:
         units = units.astype(object)
     values: list[float] = (units / 10**digits).tolist()
     return values

@@ -10,9 +10,9 @@ from okube_api.engine.calendar import Period
 from okube_api.engine.changes import Side, compute_changes, has_rates
 from okube_api.engine.compared_periods import ComparedDays
 from okube_api.engine.kpi_results import KpiEvaluator, KpiResult
+from okube_api.engine.leaf_columns import Leaf
 from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.question import Level, Question, RequestedKpi, RequestedScope
-from okube_api.engine.results import Leaf
 from okube_api.engine.rollup_versions import CompleteFacts
 from okube_api.engine.run import EngineAnswer, FetchedQuestion, OnPass, evaluate_question, fetch_question
 from okube_api.engine.selection import Path, Ranking, get_sort_number, list_paths

@@ -6,11 +6,12 @@ Numbers are rounded here and not earlier: counts, money and credits to 2 decimal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from okube_api.engine.grid import Grid, round_quotients, unite_cells
+from okube_api.engine.leaf_columns import Decimals, Leaf, LeafColumn, Objects
 from okube_api.engine.question import Label
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import SAFE, Numerators, add, find_magnitude, multiply, sum_all
@@ -18,9 +19,6 @@ from okube_api.threads import check_stopped
 
 AMOUNT_DIGITS = 2
 RATIO_DIGITS = 4
-
-Leaf = Any
-"""A number, None, or an object of the KPI's shape; plain JSON values."""
 
 
 class Results(Protocol):
@@ -36,7 +34,7 @@ class Results(Protocol):
     def count_values(self) -> int:
         """Return the number of values in the leaves of all cells that have data, before they are built."""
 
-    def leaves_at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> Sequence[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
 
 
@@ -66,7 +64,7 @@ class NumberResults:
         """Return the number of values in the leaves of all cells that have data."""
         return len(self.keys)
 
-    def leaves_at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> Sequence[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
         return round_amounts(self.grid.values_at(keys), self.grid)
 
@@ -87,7 +85,7 @@ class RatioResults:
         """Return the number of values in the leaves of all cells that have data."""
         return len(self.keys)
 
-    def leaves_at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> Sequence[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
         numerators = multiply(self.numerator.values_at(keys), self.denominator.denominator)
         return round_ratios(numerators, multiply(self.denominator.values_at(keys), self.numerator.denominator))
@@ -108,11 +106,14 @@ class RecordResults:
         """Return the number of values in the leaves of all cells that have data."""
         return sum(results.count_values() for _, results in self.fields)
 
-    def leaves_at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> Sequence[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
-        names = [name for name, _ in self.fields]
-        columns = [results.leaves_at(keys) for _, results in self.fields]
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        columns = [(name, results.leaves_at(keys)) for name, results in self.fields]
+        fields = tuple([(name, column) for name, column in columns if isinstance(column, LeafColumn)])
+        if len(fields) == len(columns):
+            return Objects(fields)
+        names = [name for name, _ in columns]
+        return [dict(zip(names, row, strict=True)) for row in zip(*(column for _, column in columns), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class JoinedResults:
         """Return the number of values in the leaves of all cells that have data."""
         return self.first.count_values() + self.second.count_values()
 
-    def leaves_at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> Sequence[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
         is_second = keys >= self.offset
         if not is_second.any():
@@ -171,17 +172,16 @@ class BandResults:
         """Return the number of values in the leaves of all cells that have data."""
         return len(self.keys) * (len(self.edges) + 1)
 
-    def leaves_at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> Sequence[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
         unknown, *bands = self.columns_at(keys)
         count = add(*bands)
-        values = [round_amounts(column, self.counts) for column in bands]
-        unknowns, totals = round_amounts(unknown, self.counts), round_amounts(add(count, unknown), self.counts)
-        shares = [round_ratios(column, count) for column in bands]
-        means = round_ratios(
-            multiply(self.amount.values_at(keys), self.counts.denominator), multiply(count, self.amount.denominator)
-        )
-        medians = round_ratios(*self.find_medians(bands))
+        values = [list(round_amounts(column, self.counts)) for column in bands]
+        unknowns, totals = (list(round_amounts(column, self.counts)) for column in (unknown, add(count, unknown)))
+        shares = [list(round_ratios(column, count)) for column in bands]
+        sums = multiply(self.amount.values_at(keys), self.counts.denominator)
+        means = list(round_ratios(sums, multiply(count, self.amount.denominator)))
+        medians = list(round_ratios(*self.find_medians(bands)))
         ends = (*self.edges[1:], None)
         return [
             {
@@ -261,7 +261,7 @@ class ItemResults:
         """Return the number of values in the leaves of all cells that have data."""
         return len(self.counts.keys)
 
-    def leaves_at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> Sequence[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
         return build_leaves(self._leaf, keys)
 
@@ -290,24 +290,28 @@ class ItemResults:
         }
 
 
-def round_amounts(numerators: Numerators, grid: Grid) -> list[float]:
+def round_amounts(numerators: Numerators, grid: Grid) -> Sequence[float]:
     """Round sums and counts of a grid: to integers or to at most 2 decimals, as the grid says."""
-    if grid.is_integer:
-        values: list[float] = numerators.tolist()
-        return values
-    return round_quotients(numerators, grid.denominator, AMOUNT_DIGITS)
+    if not grid.is_integer:
+        return round_quotients(numerators, grid.denominator, AMOUNT_DIGITS)
+    if numerators.dtype != object:
+        return Decimals(numerators)
+    values: list[float] = numerators.tolist()
+    return values
 
 
-def round_ratios(numerators: Numerators, denominators: Numerators) -> list[float | None]:
+def round_ratios(numerators: Numerators, denominators: Numerators) -> Sequence[float | None]:
     """Round quotients to at most 4 decimals; None where the denominator is 0.  Denominators are never negative."""
     defined = denominators != 0
-    values = round_quotients(numerators, np.where(defined, denominators, 1), RATIO_DIGITS)
     if defined.all():
-        return list(values)
+        return round_quotients(numerators, denominators, RATIO_DIGITS)
+    values = round_quotients(numerators, np.where(defined, denominators, 1), RATIO_DIGITS)
+    if isinstance(values, Decimals):
+        return Decimals(values.units, values.digits, defined)
     return [value if is_defined else None for value, is_defined in zip(values, defined.tolist(), strict=True)]
 
 
-def compute_shares(results: NumberResults, cells: Ints, everything: NumberResults) -> list[float | None]:
+def compute_shares(results: NumberResults, cells: Ints, everything: NumberResults) -> Sequence[float | None]:
     """Return the share that each cell has of a whole, rounded; None when the whole is 0.
 
     everything: over the whole period only, and by no dimension.

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from okube_api.engine.dimensions import REMAINDER
+from okube_api.engine.leaf_columns import Leaf
 from okube_api.engine.question import Level
-from okube_api.engine.results import Leaf, Results
+from okube_api.engine.results import Results
 from okube_api.engine.value_numbers import PairNumbers
 from okube_api.store.arrays import Ints
 from okube_api.threads import check_stopped
@@ -83,13 +84,15 @@ class Selection:
         return replace(self, values=tuple(values), numbers=np.concatenate(parts), outer=outer)
 
 
-def read_period_leaves(results: Results, numbers: Ints, width: int) -> list[Leaf]:
+def read_period_leaves(results: Results, numbers: Ints, width: int) -> Sequence[Leaf]:
     """Return the leaf of the whole period of each scope value; -1 is a value without data."""
+    cells = np.where(numbers < 0, -1, numbers * width + width - 1)
+    if len(cells) <= _BLOCK_CELLS:
+        return results.leaves_at(cells)
     leaves: list[Leaf] = []
-    for start in range(0, len(numbers), _BLOCK_CELLS):
+    for start in range(0, len(cells), _BLOCK_CELLS):
         check_stopped()
-        block = numbers[start : start + _BLOCK_CELLS]
-        leaves += results.leaves_at(np.where(block < 0, -1, block * width + width - 1))
+        leaves += results.leaves_at(cells[start : start + _BLOCK_CELLS])
     return leaves
 
 

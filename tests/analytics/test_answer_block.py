@@ -16,6 +16,7 @@ from okube_api.analytics.table import FIRST_COLUMNS, TableLines, format_csv
 from okube_api.kit.file_options import DEFAULT_CSV_FORMAT
 from okube_api.tables.cells import format_text
 
+from tests.analytics.leaf_columns import Column, leaf_columns
 from tests.rounds import count_examples
 
 NUMBERS = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -87,6 +88,30 @@ def test_json_has_the_bytes_of_plain_values(block: AnswerBlock) -> None:
 @given(st.lists(OBJECTS | NUMBERS, max_size=20))
 def test_leaves_are_written_one_by_one(leaves: list[Any]) -> None:
     assert format_leaves(leaves) == [orjson.dumps(leaf) for leaf in leaves]
+
+
+@settings(deadline=None, max_examples=count_examples(300))
+@given(st.integers(0, 12).flatmap(leaf_columns))
+def test_columns_are_written_like_their_leaves(column: Column) -> None:
+    leaves, plain = column
+    assert list(leaves) == plain
+    assert format_leaves(leaves) == [orjson.dumps(leaf) for leaf in plain]
+
+
+@settings(deadline=None, max_examples=count_examples(300))
+@given(st.data(), st.lists(st.sets(st.integers(0, len(LABELS) - 1)).map(sorted), max_size=5))
+def test_blocks_of_columns_have_the_bytes_of_plain_values(data: st.DataObject, positions: list[list[int]]) -> None:
+    identifiers = [f"site {number}" for number in range(len(positions))]
+    flat = [position for row in positions for position in row]
+    bounds = [0, *np.cumsum([len(row) for row in positions], dtype=np.int64).tolist()]
+    totals, plain_totals = data.draw(leaf_columns(len(positions)))
+    leaves, plain_leaves = data.draw(leaf_columns(len(flat)))
+    written, plain = (
+        AnswerBlock(identifiers, {}, all_, BucketLeaves(LABELS, np.array(flat, np.int64), each, bounds))
+        for all_, each in ((totals, leaves), (plain_totals, plain_leaves))
+    )
+    assert b"{" + written.format_json() + b"}" == orjson.dumps(build_plain(plain))
+    assert written.build_data() == build_plain(plain)
 
 
 BRACES = TEXTS | st.sampled_from(("},{", "{", "}", "\n", '},"'))

@@ -11,7 +11,8 @@ from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
-from okube_api.engine.results import Leaf, Results, build_leaves, round_amounts, round_ratios
+from okube_api.engine.leaf_columns import Leaf
+from okube_api.engine.results import Results, build_leaves, round_amounts, round_ratios
 from okube_api.engine.sets import UserGroups, merge_groups
 from okube_api.engine.value_numbers import ValueNumbers
 from okube_api.store.arrays import Flags, Ints

@@ -10,7 +10,8 @@ from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
-from okube_api.engine.results import ItemResults, Leaf, Results, build_leaves, find_label, round_amounts, round_ratios
+from okube_api.engine.leaf_columns import Leaf
+from okube_api.engine.results import ItemResults, Results, build_leaves, find_label, round_amounts, round_ratios
 from okube_api.engine.value_numbers import ValueNumbers
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import sum_all

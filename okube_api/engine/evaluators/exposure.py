@@ -18,7 +18,8 @@ from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, round_quotients, sum_by_cell
-from okube_api.engine.results import AMOUNT_DIGITS, RATIO_DIGITS, Leaf, RatioResults, Results, round_ratios
+from okube_api.engine.leaf_columns import Leaf
+from okube_api.engine.results import AMOUNT_DIGITS, RATIO_DIGITS, RatioResults, Results, round_ratios
 from okube_api.engine.sets import UserGroups, concatenate, find_members
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.exact_integers import concatenate_numbers

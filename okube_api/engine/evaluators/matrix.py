@@ -11,7 +11,8 @@ from okube_api.engine.areas import AreaUsers, cut_by_area
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import round_quotients
-from okube_api.engine.results import AMOUNT_DIGITS, Leaf, Results, build_leaves, round_ratios
+from okube_api.engine.leaf_columns import Leaf
+from okube_api.engine.results import AMOUNT_DIGITS, Results, build_leaves, round_ratios
 from okube_api.engine.unions import Numbers
 from okube_api.engine.value_numbers import ValueNumbers
 from okube_api.store.arrays import Ints

@@ -13,7 +13,8 @@ from okube_api.engine.areas import AreaUsers, cut_by_area
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
-from okube_api.engine.results import Leaf, Results, build_leaves, round_ratios
+from okube_api.engine.leaf_columns import Leaf
+from okube_api.engine.results import Results, build_leaves, round_ratios
 from okube_api.engine.sets import concatenate, from_users, merge_groups
 from okube_api.engine.term_rows import TermRows
 from okube_api.engine.text_columns import flatten_lists
