@@ -116,7 +116,7 @@ class Revisions:
         self._running_read: asyncio.Task[_Reading] | None = None
         self._next_read: asyncio.Task[_Reading] | None = None
         self._applications: dict[str, str] = {}  # by subject
-        self._wanted: set[str] = set()  # the applications whose pointers the next read reads, too
+        self._next_applications: set[str] = set()  # the applications whose pointers the next read reads, too
 
     # -- reading
 
@@ -144,7 +144,7 @@ class Revisions:
         view.pointers.clear()
         application = None if view.subject is None else self._applications.get(view.subject)
         if application is not None:
-            self._wanted.add(application)
+            self._next_applications.add(application)
         # A read that is running may have passed the server before this call, so that callers wait for the next one.
         if self._next_read is None or self._next_read.done():
             self._next_read = asyncio.create_task(self._read_after(self._running_read))
@@ -157,7 +157,7 @@ class Revisions:
         if previous is not None:
             await asyncio.wait([previous])
         self._running_read, self._next_read = self._next_read, None
-        applications, self._wanted = self._wanted, set()
+        applications, self._next_applications = self._next_applications, set()
         writes = dict(self._write_counts)
         # Sorted, so that the pointers are read after the revisions: see `drop_pointers`.
         with time_limit(READ_S):
