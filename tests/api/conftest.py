@@ -5,7 +5,7 @@
 `tests.api.server.share_store(server, rate_limit="5/hour")` runs another application over the same store with other
 settings.  `fresh_store_url` returns the URL of an empty store for a server of its own (`run_server`); slow on MongoDB.
 
-`tenant` is a new application with one user per role: `tenant.key`, `tenant.id`, `tenant.url`,
+`tenant` is an application of its own with one user per role: `tenant.key`, `tenant.id`, `tenant.url`,
 `await tenant.create("sites", name="Lyon", online=True)`, and the clients `tenant.admin`, `tenant.editor` and
 `tenant.reader` (each an `httpx.AsyncClient`).  These are also the fixtures `admin`, `editor` and `reader`.  `platform`
 is a platform administrator, `stranger` an administrator of another application, `nobody` a client without a token.
@@ -118,14 +118,14 @@ def clock(server: Server) -> MovableClock:
 
 @pytest.fixture
 async def tenant(server: Server) -> Tenant:
-    """Create an application with its users."""
-    return await server.create_tenant()
+    """Return an application with its users, which no other test uses."""
+    return await server.take_tenant()
 
 
 @pytest.fixture
 async def other_tenant(server: Server) -> Tenant:
-    """Create another application with other users."""
-    return await server.create_tenant()
+    """Return another application with other users."""
+    return await server.take_tenant()
 
 
 @pytest.fixture

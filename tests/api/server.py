@@ -1,11 +1,12 @@
 """The application under test over one store, and its users."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import product
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ import httpx
 from fastapi import FastAPI
 from okube_api.api.container import Services
 from okube_api.app import create_app
+from okube_api.applications.repository import APPLICATIONS
 from okube_api.auth.passwords import hash_password
 from okube_api.auth.repository import USERS, Role, User
 from okube_api.clock import utc_now
@@ -24,6 +26,7 @@ PASSWORD = "correct horse battery staple"
 NO_LIMIT = "1000000/second"
 SECRET = "a secret key for tests, which is long enough"
 LOOPBACK = ("127.0.0.1", 40_000)
+COPIES = 15  # of an application, with its users, for the next tests
 
 Json = dict[str, Any]
 
@@ -67,6 +70,7 @@ class Server:
     store: str
     clock: MovableClock = field(default_factory=MovableClock)
     sample: list[Json] = field(default_factory=list)  # a user with one role, in no application, once there is one
+    unused: list[tuple[Json, dict[Role, User]]] = field(default_factory=list)  # applications with their users
 
     @property
     def services(self) -> Services:
@@ -95,22 +99,22 @@ class Server:
         users, login = self.services.sessions.users, f"{uuid4().hex}@example.com"
         return await users.create(login, password_hash(), platform_admin=platform_admin, roles=roles)
 
-    async def _create_members(self, application: str) -> dict[Role, User]:
-        """Create a user with each role in an application, in one write: copies of a user that was created alone."""
+    async def _create_members(self, applications: Sequence[str]) -> list[dict[Role, User]]:
+        """Create a user with each role in each application, in one write: copies of a user that was created alone."""
         if not self.sample:
             self.sample.append(await self._create_document(roles={new_id(self.clock()): Role.READER}))
-        documents: dict[Role, Json] = {}
-        for role in Role:
+        documents: list[dict[Role, Json]] = [{} for _ in applications]
+        for (place, application), role in product(enumerate(applications), Role):
             login, (entry,) = f"{uuid4().hex}@example.com", self.sample[0]["roles"]
-            documents[role] = self.sample[0] | {
+            documents[place][role] = self.sample[0] | {
                 "_id": new_id(self.clock()),
                 "login": login,
                 "name": login.partition("@")[0],
                 "roles": [entry | {"application": application, "role": str(role)}],
                 "applications": [application],
             }
-        await self.services.store.insert(USERS, list(documents.values()))
-        return {role: User.from_document(document) for role, document in documents.items()}
+        await self.services.store.insert(USERS, [document for members in documents for document in members.values()])
+        return [{role: User.from_document(document) for role, document in members.items()} for members in documents]
 
     async def find_user(self, login: str) -> User:
         """Return the user with a login, which must exist."""
@@ -134,9 +138,23 @@ class Server:
     async def create_tenant(self, **fields: Any) -> "Tenant":
         """Create an application and one user with each role in it."""
         application = await self.create_application(**fields)
-        users = await self._create_members(application["_id"])
-        clients = {role: self.client_of(user) for role, user in users.items()}
-        return Tenant(self, application, users, clients)
+        (users,) = await self._create_members([application["_id"]])
+        return self._open_tenant(application, users)
+
+    async def take_tenant(self) -> "Tenant":
+        """Do as `create_tenant`, in two writes for several applications: copies of one that was created alone."""
+        if not self.unused:
+            first = await self.create_application()
+            keys = [f"app-{uuid4().hex[:12]}" for _ in range(COPIES)]
+            copies = [first | {"_id": new_id(self.clock()), "key": key, "name": key} for key in keys]
+            await self.services.store.insert(APPLICATIONS, copies)
+            applications = [first, *copies]
+            members = await self._create_members([application["_id"] for application in applications])
+            self.unused.extend(zip(applications, members, strict=True))
+        return self._open_tenant(*self.unused.pop())
+
+    def _open_tenant(self, application: Json, users: dict[Role, User]) -> "Tenant":
+        return Tenant(self, application, users, {role: self.client_of(user) for role, user in users.items()})
 
 
 @dataclass(frozen=True)
