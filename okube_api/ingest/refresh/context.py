@@ -137,7 +137,9 @@ class DerivationContexts:
 
     async def load(self, application: Application) -> DerivationContext:
         """Return the context of an application, as `load_context` does."""
-        revision = self._store.revision(APPLICATIONS, SITES, POIS, CAMPAIGNS, EQUIPMENTS)
+        with self._store.hold_revisions():
+            await self._store.read_revisions()
+            revision = self._store.revision(APPLICATIONS, SITES, POIS, CAMPAIGNS, EQUIPMENTS)
         stored = self._contexts.get(application.id)
         if revision is not None and stored is not None and stored[0] == revision:
             self._contexts.move_to_end(application.id)

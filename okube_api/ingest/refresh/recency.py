@@ -4,8 +4,8 @@ Flags look back: whether a stay is the first of a visitor-day, how many days ago
 the user is new there or in the whole application (`derive/recency.py` decides that).  So writing a day needs earlier
 days and affects later days:
 
-- Looking back: the flags of a day's stays need the last visits of their users before that day.  `write` reads them
-  from the store, or remembers them from the days that it has just written, which come in ascending order.
+- Looking back: the flags of a day's stays need the last visits of their users before that day.  They are read from the
+  store, or remembered: from the days that were just written, which come in ascending order, or from the only `write`.
 - Looking forward: a visitor-day that a change adds or removes affects the flags of the next visitor-day with the same
   user and location, and of no later one.  `write` collects these visitor-days, packed as key and day.  `finish` reads
   the later days one month at a time until it has found the next visitor-day of each.
@@ -13,6 +13,7 @@ days and affects later days:
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,19 @@ from okube_api.store.arrays import Flags, Ints
 from okube_api.store.protocol import Change
 
 
+@dataclass(frozen=True, slots=True)
+class _FirstWrite:
+    """What the first call of `write` has read: when its users were last seen before its first day.
+
+    visits: those that it has written.
+    """
+
+    day: int
+    users: Ints
+    before: LastVisits
+    visits: Visits
+
+
 class RecencyWriter:
     """Writes days of a fact with their flags; `finish` then corrects the flags of later days.
 
@@ -63,6 +77,7 @@ class RecencyWriter:
         self._flags = tuple(name for name in FLAGS if name in columns)
         self._written_days: set[int] = set()
         self._last_written = NEVER_VISITED  # the last visits on the written days
+        self._first_write: _FirstWrite | None = None  # until the second
         self._changed_visits: list[Ints] = []  # visitor-days that the change adds or removes, packed
 
     async def write(self, days: Ints, rows: pa.Table) -> None:
@@ -79,6 +94,7 @@ class RecencyWriter:
         old_visits = await self._history.read_visits(days.tolist())
         flagged, visits = await asyncio.to_thread(self._add_flags, rows, stays, between, before)
         await self._writer.replace(days.tolist(), flagged)
+        self._first_write = None if self._written_days else _FirstWrite(int(days[0]), users, before, visits)
         self._written_days |= set(days.tolist())
         if max(await self._history.list_stored_days(), default=0) > days[0]:  # else there are no later days to correct
             changed = np.setxor1d(old_visits, visits.at_location) if len(old_visits) else visits.at_location
@@ -115,10 +131,13 @@ class RecencyWriter:
     # -- looking back
 
     async def _find_last_visits(self, day: int, users: Ints) -> LastVisits:
-        """Return when users were last seen before a day: from memory if all earlier days were just written."""
-        stored_days = await self._history.list_stored_days()
-        if all(stored in self._written_days for stored in stored_days if stored < day):
+        """Return when users were last seen before a day: from memory if it knows the visits on all earlier days."""
+        other_days = [other for other in await self._history.list_stored_days() - self._written_days if other < day]
+        if not other_days:
             return self._last_written
+        first = self._first_write
+        if first is not None and max(other_days) < first.day <= day and np.isin(users, first.users).all():
+            return await asyncio.to_thread(first.before.update, first.visits)
         return await self._read_last_visits(day, users)
 
     async def _read_last_visits(self, day: int, users: Ints) -> LastVisits:
@@ -152,7 +171,7 @@ class RecencyWriter:
         stays = index_stay_rows(rows, self._keys)
         stays = stays.take(np.flatnonzero(np.isin(stays.user, users)))
         stays = stays.take(stays.order)
-        before = await self._read_last_visits(month[0], users)
+        before = await self._find_last_visits(month[0], users)
         computed, _ = compute_flags(stays, self._keys, before, self._gap_edges, 0)
         flags = {name: computed[name] for name in self._flags}
         return stays, flags, replace_flags(rows, stays.row, flags)[1]

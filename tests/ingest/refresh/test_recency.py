@@ -126,9 +126,14 @@ async def read_flags(store: Store, application: str) -> dict[tuple[Any, ...], tu
 
 @pytest.mark.slow
 @settings(max_examples=int(os.environ.get("OKUBE_FUZZ", "6")))
-@given(writes, st.booleans())
-async def test_flags_are_right_after_any_writes(store: Store, days: list[dict[int, Any]], few: bool) -> None:
-    """Replace days in each change; few: whether users are selected one by one, or in ranges of numbers."""
+@given(writes, st.booleans(), st.booleans())
+async def test_flags_are_right_after_any_writes(
+    store: Store, days: list[dict[int, Any]], few: bool, at_once: bool
+) -> None:
+    """Replace days in each change, all in one call or half of them in each of two calls.
+
+    few: whether users are selected one by one, or in ranges of numbers.
+    """
     application = f"{next(NUMBERS):024x}"
     stays_by_day: dict[int, list[tuple[Any, ...]]] = {}
     with pytest.MonkeyPatch.context() as patch:
@@ -139,9 +144,33 @@ async def test_flags_are_right_after_any_writes(store: Store, days: list[dict[in
             async with store.begin_change(application, str(number)) as change:
                 writer = RecencyWriter(change, GEO_STAYS, KEYS, (1, 2, 8, 32, 91))
                 ordered = sorted(replaced)
-                for part in (ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]):
+                middle = len(ordered) if at_once else len(ordered) // 2
+                for part in (ordered[:middle], ordered[middle:]):
                     written_days = np.array([FIRST + day for day in part], np.int64)
                     await writer.write(written_days, build_rows({day: replaced[day] for day in part}))
                 await writer.finish()
                 await change.commit()
+    assert await read_flags(store, application) == compute_flags(stays_by_day)
+
+
+async def test_the_last_visits_before_a_batch_are_read_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the stays of a day between two others: those of the later day need what those of the batch have read."""
+    application = f"{next(NUMBERS):024x}"
+    stays_by_day: dict[int, list[tuple[Any, ...]]] = {day: [(0, "s0", "indoor", 1)] for day in (0, 2, 30)}
+    queries: list[int] = []
+    read_last_visits = visit_history.VisitHistory.read_last_visits
+
+    async def record(self: visit_history.VisitHistory, day: int, users: Any) -> Any:
+        queries.append(day)
+        return await read_last_visits(self, day, users)
+
+    monkeypatch.setattr(visit_history.VisitHistory, "read_last_visits", record)
+    for replaced in (stays_by_day, {2: [(0, "s0", "indoor", 2), (1, "s1", "indoor", 3)]}):
+        stays_by_day = stays_by_day | replaced
+        async with store.begin_change(application, f"{len(replaced)}") as change:
+            writer = RecencyWriter(change, GEO_STAYS, KEYS, (1, 2, 8, 32, 91))
+            await writer.write(np.array([FIRST + day for day in replaced], np.int64), build_rows(replaced))
+            await writer.finish()
+            await change.commit()
+    assert queries == [FIRST + 2]
     assert await read_flags(store, application) == compute_flags(stays_by_day)
