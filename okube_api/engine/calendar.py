@@ -203,8 +203,11 @@ class Buckets:
         (column,), (numbers,) = columns, values
         if column == "day":
             return self.of_day[numbers - self.period.first]
-        distinct, first = np.unique(bucket_numbers(self.period.days, column), return_index=True)
-        return self.of_day[first[np.searchsorted(distinct, numbers)]]
+        numbers_of_days = bucket_numbers(self.period.days, column)
+        least = int(numbers_of_days.min())
+        by_number = np.empty(int(numbers_of_days.max()) - least + 1, dtype=np.int64)
+        by_number[numbers_of_days - least] = self.of_day
+        return by_number[numbers - least]
 
 
 @lru_cache(maxsize=256)

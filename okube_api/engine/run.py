@@ -23,6 +23,7 @@ from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
 from okube_api.engine.rollup_versions import CompleteFacts, check_hours, check_rollups, with_complete_facts
+from okube_api.engine.text_columns import encode_texts
 from okube_api.engine.value_budget import ValueBudget
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader
@@ -115,7 +116,8 @@ async def answer_subqueries(
     question = await with_complete_facts(question, reader, complete_facts or CompleteFacts())
     await check_hours(question, reader)
     tables = {key: await reader.aggregate(node) for key, node in subqueries(question).items()}
-    return with_subqueries(question, {key: table.column(0).to_pylist() for key, table in tables.items()})
+    values = {key: encode_texts(table.column(0))[1] for key, table in tables.items()}
+    return with_subqueries(question, {key: filter(None, places) for key, places in values.items()})
 
 
 async def fetch(

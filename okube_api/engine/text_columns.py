@@ -9,9 +9,6 @@ import pyarrow as pa
 
 from okube_api.store.arrays import Ints
 
-_FLAG_BYTES = 16_000_000
-"""The working space of `drop_duplicate_pairs`."""
-
 
 @dataclass(frozen=True, slots=True)
 class ValuesByCode:
@@ -47,15 +44,27 @@ class ValuesByCode:
 
 
 def encode_texts(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
-    """Return a column of texts as codes, and the text of each code."""
+    """Return a column of texts, dictionary-encoded or not, as codes, and the text of each code that occurs."""
     if len(column) == 0:
         return np.zeros(0, dtype=np.int64), []
-    if pa.types.is_dictionary(column.type) and column.null_count:
-        column = column.cast(column.type.value_type)
+    if pa.types.is_dictionary(column.type):
+        encoded = column.chunk(0) if column.num_chunks == 1 else column.unify_dictionaries().combine_chunks()
+        return _compact_codes(encoded)
     encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
     return encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64), encoded.dictionary.to_pylist()
+
+
+def _compact_codes(encoded: pa.DictionaryArray) -> tuple[Ints, list[str | None]]:
+    """Return the codes of texts, without codes that no row has; null gets the last one."""
+    texts = encoded.dictionary
+    indices = encoded.indices.fill_null(len(texts)) if encoded.null_count else encoded.indices
+    codes = indices.to_numpy().astype(np.int64)
+    occurs = np.zeros(len(texts) + 1, dtype=np.bool_)
+    occurs[codes] = True
+    if occurs[:-1].all():
+        return codes, [*texts.to_pylist(), *([None] if occurs[-1] else [])]
+    positions = np.cumsum(occurs) - 1
+    return positions[codes], [*texts.filter(pa.array(occurs[:-1])).to_pylist(), *([None] if occurs[-1] else [])]
 
 
 def flatten_lists(column: pa.ChunkedArray) -> tuple[Ints, pa.ChunkedArray]:
@@ -70,18 +79,8 @@ def flatten_lists(column: pa.ChunkedArray) -> tuple[Ints, pa.ChunkedArray]:
 
 
 def drop_duplicate_pairs(rows: Ints, numbers: Ints, size: int) -> tuple[Ints, Ints]:
-    """Return each (row, number) pair once; rows must ascend, numbers lie below `size`.
-
-    A block of rows at a time is marked in a table of flags (row, number), whose set flags are the pairs.
-    """
-    if len(rows) == 0:
-        return rows, numbers
-    step = max(_FLAG_BYTES // max(size, 1), 1)
-    pairs = []
-    for start in range(0, int(rows[-1]) + 1, step):
-        low, high = np.searchsorted(rows, (start, start + step))
-        flags = np.zeros((min(step, int(rows[-1]) + 1 - start), size), dtype=np.bool_)
-        flags[rows[low:high] - start, numbers[low:high]] = True
-        block_rows, block_numbers = np.nonzero(flags)
-        pairs.append((block_rows + start, block_numbers))
-    return np.concatenate([row for row, _ in pairs]), np.concatenate([number for _, number in pairs])
+    """Return each (row, number) pair once, ascending; numbers lie below `size`."""
+    pairs = np.sort(rows * max(size, 1) + numbers)
+    distinct = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
+    distinct_rows, distinct_numbers = np.divmod(distinct, max(size, 1))
+    return distinct_rows, distinct_numbers

@@ -1,6 +1,7 @@
 """Numbers texts, such as the values of a scope, and pairs of them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
@@ -18,15 +19,11 @@ class ValueNumbers:
 
     def __init__(self) -> None:
         self.values: list[str] = []
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[str | None, int] = {}
 
     def number(self, value: str | None) -> int:
         """Return the number of a value."""
-        text = UNKNOWN if value is None else value
-        if text not in self._numbers:
-            self._numbers[text] = len(self.values)
-            self.values.append(text)
-        return self._numbers[text]
+        return self.number_all((value,))[0]
 
     def number_column(self, column: pa.ChunkedArray) -> Ints:
         """Return the number of each row of a column of texts."""
@@ -35,8 +32,15 @@ class ValueNumbers:
 
     def number_all(self, texts: Sequence[str | None]) -> list[int]:
         """Return the number of each value."""
-        numbers = [self._numbers.get(text, -1) if text is not None else -1 for text in texts]
-        return [self.number(text) for text in texts] if -1 in numbers else numbers  # new values, or null
+        with suppress(KeyError):
+            return [self._numbers[text] for text in texts]
+        for text in texts:
+            name = UNKNOWN if text is None else text
+            if name not in self._numbers:
+                self._numbers[name] = len(self.values)
+                self.values.append(name)
+            self._numbers[text] = self._numbers[name]
+        return [self._numbers[text] for text in texts]
 
 
 class PairNumbers:

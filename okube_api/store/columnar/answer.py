@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.column_types import ARROW_TYPES, ELEMENT_TYPES, DeclaredFields
+from okube_api.store.column_types import ARROW_TYPES, DeclaredFields
 from okube_api.store.columnar.frame import CodedColumn, Frame, IntegerColumn, SmallInts, build_frame
 from okube_api.store.columnar.masks import build_mask, find_codes
 from okube_api.store.conditions import AllOf, Between, Condition, OneOf
@@ -27,10 +27,14 @@ from okube_api.store.schema import ColumnType
 Positions = NDArray[np.intp]
 _MAX_DENSE_CODES = 2**21
 """Up to this many codes, arrays are indexed by the code itself; with more, the codes that occur are numbered first."""
+_DENSE_FACTOR = 4
+"""Up to so many times the number of rows, sums have a place for each possible code."""
 _EXACT_IN_DOUBLE = 2**53
 _HALF_BITS = 26
 _MIN_INDEXED_ROWS = 5000
 """In fewer rows, every row is checked."""
+_MOST_IN_DICT = 20_000
+"""The distinct values of a column for which a dict is kept."""
 _MIN_SELECTIVITY = 4
 """Rows are looked up by value when they are at most 1 in so many; for more, checking every row takes less time."""
 
@@ -82,8 +86,8 @@ class CodedKey:
 def aggregate_rows(plan: Aggregate, frame: Frame, row_limit: int | None = None) -> pa.Table:
     """Return the result of a plan over the rows of its table.
 
-    A key that is a list is returned as an Arrow dictionary.  Raise TooManyRows, or UnsupportedByStore for a plan that
-    cannot be evaluated exactly here.
+    A key that is a text or a list is returned as an Arrow dictionary, which may have values that no row has.  Raise
+    TooManyRows, or UnsupportedByStore for a plan that cannot be evaluated exactly here.
     """
     if isinstance(plan.source, Aggregate):
         frame = build_frame(aggregate_rows(plan.source, frame, row_limit), infer_source_types(plan.source))
@@ -104,7 +108,7 @@ def aggregate_rows(plan: Aggregate, frame: Frame, row_limit: int | None = None) 
 
 
 def select_rows(plan: Select, frame: Frame, row_limit: int | None = None) -> pa.Table:
-    """Return the rows of a plan.  Raise TooManyRows or UnsupportedByStore."""
+    """Return the rows of a plan, texts and lists as Arrow dictionaries.  Raise TooManyRows or UnsupportedByStore."""
     rows = _filter_rows(plan.where, frame, set(plan.columns), row_limit)
     arrays: list[pa.Array] = []
     for name in plan.columns:
@@ -169,6 +173,8 @@ def _is_always_true(condition: Condition, frame: Frame) -> bool:
     column = frame[condition.field]
     if not isinstance(column, CodedColumn) or column.has_null or len(condition.values) < len(column.distinct):
         return False
+    if column.type is ColumnType.TEXT and len(column.distinct) <= _MOST_IN_DICT:
+        return column.codes_by_value.keys() <= set(condition.values)
     return len(find_codes(condition, column, frame)) == len(column.distinct)
 
 
@@ -297,10 +303,10 @@ def _encode_distinct(column: CodedColumn) -> CodedKey:
 
 
 def _decode_column(column: CodedColumn, codes: SmallInts, missing: Flags) -> pa.Array:
-    indices = pa.array(codes.astype(np.int32), mask=missing)
-    if column.type in ELEMENT_TYPES:
-        return pa.DictionaryArray.from_arrays(indices, column.distinct)
-    return column.distinct.take(indices)
+    indices = pa.array(codes.astype(np.int32), mask=missing if missing.any() else None)
+    if column.type is ColumnType.BOOLEAN:
+        return column.distinct.take(indices)
+    return pa.DictionaryArray.from_arrays(indices, column.distinct)
 
 
 def _encode_integers(column: IntegerColumn) -> CodedColumn:
@@ -313,8 +319,8 @@ def _number_groups(keys: list[CodedKey], rows: int) -> Groups:
     """Return the groups of the rows.
 
     A combination of codes is one number, as in a multi-dimensional index.  Where these numbers ascend, as the days of
-    rows that are sorted by day do, each group is a slice.  Else, if there are few possible combinations, the number is
-    the group itself; otherwise the combinations that occur are numbered.
+    rows that are sorted by day do, each group is a slice; where they are distinct, each row is a group.  Else, if there
+    are few possible combinations, the number is the group itself; otherwise the combinations that occur are numbered.
     """
     if not keys and rows:
         return Groups(rows, 1, np.zeros(0, np.intp), starts=np.zeros(1, np.intp))
@@ -330,11 +336,25 @@ def _number_groups(keys: list[CodedKey], rows: int) -> Groups:
         starts = np.flatnonzero(np.append(True, combinations[1:] != combinations[:-1]))
         return Groups(rows, len(starts), combinations[starts], starts=starts)
     if size <= max(_MAX_DENSE_CODES, 2 * rows):
-        occupied = np.flatnonzero(np.bincount(combinations, minlength=size))
-        return Groups(rows, size, occupied, occupied, combinations)
+        return _number_few_combinations(combinations, size)
     encoded = pa.array(combinations).dictionary_encode()
     distinct = encoded.dictionary.to_numpy()
     return Groups(rows, len(distinct), distinct, numbers_of_rows=encoded.indices.to_numpy().astype(np.intp))
+
+
+def _number_few_combinations(combinations: Positions, size: int) -> Groups:
+    """Return the groups of rows whose combinations of codes lie below `size`."""
+    rows = len(combinations)
+    occurs = np.zeros(size, np.bool_)
+    occurs[combinations] = True
+    occupied = np.flatnonzero(occurs)
+    if len(occupied) == rows:
+        return Groups(rows, rows, combinations, starts=np.arange(rows))
+    if size <= _DENSE_FACTOR * rows:
+        return Groups(rows, size, occupied, occupied, combinations)
+    positions = np.zeros(size, np.int32)
+    positions[occupied] = np.arange(len(occupied))
+    return Groups(rows, len(occupied), occupied, numbers_of_rows=positions[combinations].astype(np.intp))
 
 
 def _is_ascending(numbers: Positions) -> bool:
