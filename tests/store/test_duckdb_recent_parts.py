@@ -26,8 +26,8 @@ def keep(recent: RecentParts, rows: pa.Table, *, version: int = 1, part: int = 1
 
 
 def list_places(recent: RecentParts, *, version: int = 1, part: int = 1) -> list[str] | None:
-    found, _ = recent.find("a", TABLE, version, part)
-    return None if found is None else found.select(EVERYTHING, ("place",))["place"].to_pylist()
+    recent_part, _ = recent.find("a", TABLE, version, part)
+    return None if recent_part is None else recent_part.select(EVERYTHING, ("place",))["place"].to_pylist()
 
 
 def test_a_partition_is_kept_when_it_is_read_twice_and_then_patched() -> None:
@@ -72,7 +72,7 @@ def test_a_partition_has_the_rows_of_its_patches(monkeypatch: pytest.MonkeyPatch
     names = [None, *"abcdef", *map(str, range(40))]
     schema = build_rows("a").schema
     truth = [{"part": 1, "place": name, "stays": stays} for name in names[:9] for stays in (1, 2)]
-    found = recent_parts.RecentPart(TABLE, pa.Table.from_pylist(truth, schema))
+    recent_part = recent_parts.RecentPart(TABLE, pa.Table.from_pylist(truth, schema))
     for _ in range(200):
         by = random.choice((["part", "place"], ["part", "place", "stays"], ["part"]))
         keys = [
@@ -86,13 +86,13 @@ def test_a_partition_has_the_rows_of_its_patches(monkeypatch: pytest.MonkeyPatch
         ]
         truth = [row for row in truth if {name: row[name] for name in by} not in keys] + rows
         key_schema = pa.schema([schema.field(name) for name in by])
-        found.patch(pa.Table.from_pylist(keys, key_schema), pa.Table.from_pylist(rows, schema))
+        recent_part.patch(pa.Table.from_pylist(keys, key_schema), pa.Table.from_pylist(rows, schema))
         for where, expected in (
             (EVERYTHING, truth),
             (Missing("place") | equal("place", "a"), [row for row in truth if row["place"] in (None, "a")]),
             (equal("part", 1) & OneOf("stays", (1, 3)), [row for row in truth if row["stays"] != 2]),
         ):
-            selected = found.select(where, ("stays", "place", "part")).to_pylist()
+            selected = recent_part.select(where, ("stays", "place", "part")).to_pylist()
             assert sorted(map(str, selected)) == sorted(
                 str({"stays": row["stays"], "place": row["place"], "part": 1}) for row in expected
             )

@@ -112,15 +112,15 @@ class RollupChange:
 class ChangedRows:
     """Rows of some users in a fact, before and after a change; what several grains and spans need is computed once."""
 
-    def __init__(self, fact: Fact, before: pa.Table, after: pa.Table, others: pa.Table) -> None:
+    def __init__(self, fact: Fact, before: pa.Table, after: pa.Table, same_rows: pa.Table) -> None:
         """Set up the rows, all with the same columns.
 
         before, after: all rows of these users on the days whose rows change, before and after the change.
-        others: their rows on the other days of the weeks and months of these days, where rollups of these hold sets.
+        same_rows: their rows on the other days of the weeks and months of these days, where rollups of these hold sets.
         """
         self._fact = fact
-        self._rows = pa.concat_tables([before, after, others]).combine_chunks()
-        self._side = np.repeat([-1, 1, 0], [before.num_rows, after.num_rows, others.num_rows])
+        self._rows = pa.concat_tables([before, after, same_rows]).combine_chunks()
+        self._side = np.repeat([-1, 1, 0], [before.num_rows, after.num_rows, same_rows.num_rows])
         self._changing = before.num_rows + after.num_rows
         self._codes: dict[tuple[str, ...], tuple[Ints, int]] = {}
         self._summands: dict[Measure, tuple[Numerators, ...]] = {}

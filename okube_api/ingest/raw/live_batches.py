@@ -18,13 +18,13 @@ class LiveBatches:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._kept: OrderedDict[str, tuple[str, dict[int, str]]] = OrderedDict()
+        self._by_application: OrderedDict[str, tuple[str, dict[int, str]]] = OrderedDict()
         self._read: dict[str, dict[int, str]] = {}
 
     async def read(self, application: str, view: Reader) -> Mapping[int, str]:
         """Return the batches that count in a view.  One call at a time for an application; in any thread."""
-        version, kept = self._kept.get(application, ("", {}))
-        live = kept if version == view.version_of(LEDGER) else await read_live_batches(view)
+        version, stored = self._by_application.get(application, ("", {}))
+        live = stored if version == view.version_of(LEDGER) else await read_live_batches(view)
         self._read[application] = live
         return live
 
@@ -38,7 +38,7 @@ class LiveBatches:
             return
         live |= batches
         async with self._store.open_reader(application) as view:
-            self._kept[application] = view.version_of(LEDGER), live
-        self._kept.move_to_end(application)
-        while len(self._kept) > _MAX_APPLICATIONS:
-            self._kept.popitem(last=False)
+            self._by_application[application] = view.version_of(LEDGER), live
+        self._by_application.move_to_end(application)
+        while len(self._by_application) > _MAX_APPLICATIONS:
+            self._by_application.popitem(last=False)

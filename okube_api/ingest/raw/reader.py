@@ -39,7 +39,7 @@ class BatchDelta:
         """Return the batches that count before the change, after it, or both; none if they have no events of a kind."""
         if self.kinds is not None and kind.name not in self.kinds:
             return frozenset()
-        return self.live | self.removed
+        return self.live | self.removed if self.removed else self.live  # there may be many: they are not copied
 
     def find_row_changes(self, rows: pa.Table) -> Ints:
         """Return 1 for rows of a table of events that the change adds, -1 for those that it removes, else 0."""

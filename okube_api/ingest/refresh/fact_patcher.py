@@ -61,9 +61,9 @@ class FactPatcher:
         grains = self._fact.grains
         spans = [span for span in Span if any(span in grain.spans for grain in grains)]
         with_sets = [span for span in spans if span is not Span.DAY and any(grain.sets(span) for grain in grains)]
-        others = await self._read_other_days(with_sets) if with_sets else self._schema.empty_table()
+        other_days = await self._read_other_days(with_sets) if with_sets else self._schema.empty_table()
         before, after = pa.concat_tables(self._before), pa.concat_tables(self._after)
-        rows = await asyncio.to_thread(ChangedRows, self._fact, before, after, others)
+        rows = await asyncio.to_thread(ChangedRows, self._fact, before, after, other_days)
         for span in spans:
             for grain in grains:
                 if span in grain.spans:

@@ -15,7 +15,7 @@ _RESERVED = 32
 
 
 @dataclass(eq=False)
-class _Request:
+class _NumberRequest:
     """Identifiers of one kind in an application, and their numbers once these are durable."""
 
     application: str
@@ -37,12 +37,12 @@ class Numbering:
         lock: held while numbers are written.
         """
         self._database, self._lock = database, lock
-        self._waiting: list[_Request] = []
+        self._waiting: list[_NumberRequest] = []
         self._counted: dict[tuple[str, str], range] = {}  # values of counters that are taken, and free
 
     async def assign(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
         """Return the number of each identifier; new identifiers get the next numbers."""
-        request = _Request(application, kind, identifiers)
+        request = _NumberRequest(application, kind, identifiers)
         self._waiting.append(request)
         try:
             async with self._lock:
@@ -86,7 +86,7 @@ class Numbering:
             request.numbers = of_request
 
 
-def _assign_all(requests: Sequence[_Request], cursor: Cursor) -> list[list[int]]:
+def _assign_all(requests: Sequence[_NumberRequest], cursor: Cursor) -> list[list[int]]:
     """Return the numbers of each request."""
     by_kind: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for at, request in enumerate(requests):

@@ -35,26 +35,26 @@ def test_corrected_rollups_are_those_of_all_rows(fact: Fact, grain: Grain, data:
     before = move_rows(data.draw(draw_rows(fact, grain)), (0, 1), (1, 2))
     after = move_rows(data.draw(draw_rows(fact, grain)), (0, 1), (1, 2))
     after += data.draw(st.sampled_from(([], before)))  # rows that stay as they are
-    others = move_rows(data.draw(draw_rows(fact, grain)), (2, 3, 40), (1, 2))
+    unchanged = move_rows(data.draw(draw_rows(fact, grain)), (2, 3, 40), (1, 2))
     of_strangers = move_rows(data.draw(draw_rows(fact, grain)), (0, 1, 2, 40), (3, 4))
-    tables = (to_fact_table(fact, rows) for rows in (before, after, others))
+    tables = (to_fact_table(fact, rows) for rows in (before, after, unchanged))
     changes = ChangedRows(fact, *tables)
     for span in grain.spans:
-        stored = sum_anew(fact, grain, span, before + others + of_strangers)
-        rollup = roll_up(grain, FactRows(fact, to_fact_table(fact, before + others + of_strangers)), span)
-        expected = sum_anew(fact, grain, span, after + others + of_strangers)
+        stored = sum_anew(fact, grain, span, before + unchanged + of_strangers)
+        rollup = roll_up(grain, FactRows(fact, to_fact_table(fact, before + unchanged + of_strangers)), span)
+        expected = sum_anew(fact, grain, span, after + unchanged + of_strangers)
         change = changes.compare(grain, span)
         if change is None:
             assert expected == stored
             continue
         keys = [tuple(map(str, row.values())) for row in change.keys.to_pylist()]
         assert len(set(keys)) == len(keys)
-        kept = [
+        untouched = [
             row for row in rollup.to_pylist() if tuple(str(row[name]) for name in change.keys.column_names) not in keys
         ]
         stored_keys, corrected = change.correct(rollup.select(change.stored_columns))
-        assert sorted(map(str, (*kept, *corrected.to_pylist()))) == expected
-        assert len(kept) + stored_keys.num_rows == rollup.num_rows
+        assert sorted(map(str, (*untouched, *corrected.to_pylist()))) == expected
+        assert len(untouched) + stored_keys.num_rows == rollup.num_rows
         assert {tuple(map(str, row.values())) for row in stored_keys.to_pylist()} <= set(keys)
 
 
