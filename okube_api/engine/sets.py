@@ -17,6 +17,9 @@ from okube_api.threads import check_stopped
 _FLAGS_PER_USER, _FEW = 16, 4096
 """A row with more users than the second number, and than all flags divided by the first, is merged by flags."""
 
+_MOST_SMALL_BYTES = 2**31 - 1
+"""Arrow's binary arrays have offsets of 32 bits, the large ones of 64."""
+
 
 class CorruptSet(ValueError):
     """A blob that is not a set: its length is not a multiple of 4."""
@@ -54,13 +57,32 @@ class UserGroups:
         offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(flags, dtype=np.int64)))[self.offsets]
         return UserGroups(self.keys, offsets, self.users[flags])
 
+    @property
+    def bounds(self) -> Ints:
+        """Where the users of each row begin, and where those of the last one end."""
+        return self.offsets
+
+    @property
+    def size(self) -> int:
+        """A number that is greater than every user number."""
+        return int(self.users.max(initial=0)) + 1
+
+    def read(self, rows: slice | Ints) -> Numbers:
+        """Return the users of some rows, one row after the other."""
+        if isinstance(rows, slice):
+            return self.users[self.offsets[rows.start] : self.offsets[rows.stop]]
+        return self.select_rows(rows).users
+
     def select_rows(self, rows: Ints) -> "UserGroups":
         """Return some of the rows, in the given order."""
         if len(rows) == len(self.keys) and np.all(rows[1:] > rows[:-1]):
             return self
+        return from_blobs(self.keys[rows], self.to_blobs().take(pa.array(rows)))  # copies row by row, not user by user
+
+    def to_blobs(self) -> pa.LargeBinaryArray:
+        """Return the rows as serialised sets, without a copy of the users."""
         octets = (pa.py_buffer(np.ascontiguousarray(self.offsets * 4)), pa.py_buffer(self.users))
-        blobs = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(self.keys), [None, *octets])
-        return from_blobs(self.keys[rows], blobs.take(pa.array(rows)))  # copies row by row, not user by user
+        return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(self.keys), [None, *octets])
 
     def rows(self) -> Iterator[tuple[int, Numbers]]:
         """Yield the key and the users of each row."""
@@ -68,24 +90,52 @@ class UserGroups:
             yield key, self.users[start:end]
 
 
+class OrderedRows:
+    """Rows of groups in another order.  Their users are copied when they are read, which costs less than all at once.
+
+    bounds: where the users of each row begin, in this order.
+    size: greater than every user number.
+    """
+
+    def __init__(self, groups: UserGroups, order: Ints) -> None:
+        self.size = groups.size
+        self.bounds = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(groups.lengths[order])))
+        self._blobs, self._order = groups.to_blobs(), pa.array(order)
+
+    def read(self, rows: slice | Ints) -> Numbers:
+        """Return the users of some rows, one row after the other."""
+        if isinstance(rows, slice):
+            order, count = (
+                self._order.slice(rows.start, rows.stop - rows.start),
+                self.bounds[rows.stop] - self.bounds[rows.start],
+            )
+        else:
+            order, count = self._order.take(pa.array(rows)), np.diff(self.bounds)[rows].sum()
+        if not count:
+            return np.zeros(0, dtype=np.uint32)
+        return np.frombuffer(self._blobs.take(order).buffers()[2], dtype="<u4", count=count)
+
+
 def from_blobs(keys: Ints, blobs: pa.ChunkedArray | pa.Array) -> UserGroups:
     """Read rows of serialised sets: sorted distinct little-endian u32 each; a null is the empty set.
 
-    Raise CorruptSet when the length of a blob is not a multiple of 4.
+    Blobs in one piece are not copied.  Raise CorruptSet when the length of a blob is not a multiple of 4.
     """
-    large = blobs.cast(pa.large_binary())
-    array = large.combine_chunks() if isinstance(large, pa.ChunkedArray) else large
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.large_binary())
+    chunks = blobs.chunks if isinstance(blobs, pa.ChunkedArray) else [blobs]
+    if sum(chunk.nbytes for chunk in chunks) > _MOST_SMALL_BYTES:
+        chunks = [chunk.cast(pa.large_binary()) for chunk in chunks]
+    array = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks) if chunks else pa.array([], pa.binary())
     if len(array) == 0:
         return UserGroups(keys, np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.uint32))
     _, offset_buffer, data = array.buffers()
-    offsets = np.frombuffer(offset_buffer, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    offset_type = np.int64 if pa.types.is_large_binary(array.type) else np.int32
+    offsets = np.frombuffer(offset_buffer, dtype=offset_type)[array.offset : array.offset + len(array) + 1]
     start, end = int(offsets[0]), int(offsets[-1])
-    if np.any((offsets - start) % 4):
+    offsets = offsets.astype(np.int64) - start
+    if np.any(offsets % 4):
         raise CorruptSet("The length of a set of users is not a multiple of 4 bytes.")
     octets = np.frombuffer(data, dtype=np.uint8)[start:end] if data is not None else np.zeros(0, dtype=np.uint8)
-    return UserGroups(keys, (offsets - start) // 4, np.ascontiguousarray(octets).view("<u4"))
+    return UserGroups(keys, offsets // 4, octets.view("<u4"))
 
 
 def from_users(keys: Ints, users: Ints) -> UserGroups:
@@ -134,14 +184,14 @@ def _unite(groups: UserGroups, firsts: Ints) -> UserGroups:
     The users of small rows are sorted, many rows at a time.  In large rows, each user number gets a flag.
     """
     bounds = groups.offsets[firsts]
-    size = int(groups.users.max(initial=0)) + 1
+    size = groups.size
     is_large = np.diff(bounds) > max(size // _FLAGS_PER_USER, _FEW)
     lengths = np.zeros(len(firsts) - 1, dtype=np.int64)
     small, large = np.flatnonzero(~is_large), np.flatnonzero(is_large)
     parts: list[Numbers] = [np.zeros(0, dtype=np.uint32)]
-    for block in sort_cells(groups.users, bounds[small], bounds[small + 1]):
+    for block in sort_cells(groups, firsts[small], firsts[small + 1]):
         lengths[small[block.cells]] = block.count_distinct()
-        parts.append(block.users[~block.is_repeat])
+        parts.append(block.users[block.is_first])
     flags = np.zeros(size if len(large) else 0, dtype=np.bool_)
     for row in large:
         check_stopped()
@@ -159,11 +209,11 @@ def count_memberships(groups: UserGroups) -> tuple[UserGroups, Ints]:
     order = np.argsort(groups.keys, kind="stable")
     ordered = groups.select_rows(order)
     firsts = np.flatnonzero(np.concatenate(([True], ordered.keys[1:] != ordered.keys[:-1]))[: len(ordered.keys)])
-    bounds = ordered.offsets[np.append(firsts, len(ordered.keys))]
+    ends = np.append(firsts[1:], len(ordered.keys))[: len(firsts)]
     users: list[Numbers] = [np.zeros(0, dtype=np.uint32)]
     counts, lengths = [np.zeros(0, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
-    for block in sort_cells(ordered.users, bounds[:-1], bounds[1:]):
-        distinct = np.flatnonzero(~block.is_repeat)
+    for block in sort_cells(ordered, firsts, ends):
+        distinct = np.flatnonzero(block.is_first)
         users.append(block.users[distinct])
         counts.append(np.diff(np.append(distinct, len(block.users))))
         lengths.append(block.count_distinct())
@@ -177,7 +227,7 @@ def find_members(groups: UserGroups, sets: UserGroups, keys: Ints) -> Flags:
     sets: rows of distinct keys.
     keys: for each row of `groups`, the key of the row of `sets` to compare with.
     """
-    size = 1 + max((int(part.users.max()) for part in (groups, sets) if len(part.users)), default=0)
+    size = max(groups.size, sets.size)
     marks = np.zeros(size, dtype=np.bool_)
     flags = np.zeros(len(groups.users), dtype=np.bool_)
     users_by_key = dict(sets.rows())

@@ -7,6 +7,7 @@ adjacent, for many cells in one step and without a Python call for each cell.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,23 +28,35 @@ class SortedCells:
 
     cells: the position of each cell in what was sorted.
     bounds: the users of the i-th of these cells are those from bounds[i] to bounds[i + 1].
-    users: the users of the cells one after the other, ascending within a cell.
-    is_repeat: for each user, whether the same cell has it just before.
+    pairs: the cell of each user, which ascends, in the upper bits, and the user, ascending within a cell, in the lower
+        `user_bits`.
+    is_first: for each user, whether the same cell does not have it just before.
     """
 
     cells: slice
     bounds: Ints
-    users: Numbers
-    is_repeat: Flags
+    pairs: NDArray[np.unsignedinteger]
+    user_bits: int
+    is_first: Flags
+
+    @property
+    def users(self) -> Numbers:
+        """The users of the cells one after the other, ascending within a cell."""
+        return (self.pairs & self.pairs.dtype.type(2**self.user_bits - 1)).astype(np.uint32, copy=False)
 
     def count_distinct(self) -> Ints:
         """Return the number of distinct users of each cell."""
-        return np.diff(self.bounds) - np.diff(np.searchsorted(np.flatnonzero(self.is_repeat), self.bounds))
+        counts = np.zeros(len(self.bounds) - 1, dtype=np.int64)
+        has_users = self.bounds[1:] > self.bounds[:-1]
+        starts = self.bounds[:-1][has_users]
+        if len(starts):
+            counts[has_users] = np.add.reduceat(self.is_first.view(np.uint8), starts, dtype=np.int32)
+        return counts
 
     def weigh_distinct(self, weights: Ints) -> Ints:
         """Return the sum of the weights of each cell's distinct users, given the weight of every user number."""
         added = weights[self.users]
-        added[self.is_repeat] = 0
+        added[~self.is_first] = 0
         return sum_ranges(added, self.bounds)
 
 
@@ -54,24 +67,50 @@ def sum_ranges(values: Ints, bounds: Ints) -> Ints:
     return sums
 
 
-def sort_cells(users: Numbers, starts: Ints, ends: Ints) -> Iterator[SortedCells]:
-    """Sort the users of each cell, block by block of cells; the users of cell i are those from starts[i] to ends[i]."""
-    lengths = ends - starts
+class UserRows(Protocol):
+    """Rows of users, in an order.
+
+    bounds: row i has the users from bounds[i] to bounds[i + 1], counted in this order.
+    size: greater than every user number.
+    """
+
+    @property
+    def bounds(self) -> Ints:
+        """Where the users of each row begin, and where those of the last one end."""
+
+    @property
+    def size(self) -> int:
+        """A number that is greater than every user number."""
+
+    def read(self, rows: slice | Ints) -> Numbers:
+        """Return the users of some rows, one row after the other."""
+
+
+def sort_cells(rows: UserRows, firsts: Ints, ends: Ints) -> Iterator[SortedCells]:
+    """Sort the users of each cell, block by block of cells; cell i has the rows from firsts[i] to ends[i]."""
+    lengths = rows.bounds[ends] - rows.bounds[firsts]
     totals = np.cumsum(lengths)
     steps = np.arange(0, int(totals[-1]) + _BLOCK if len(totals) else 0, _BLOCK)
-    user_bits = int(users.max(initial=0)).bit_length()
-    for first, last in pairwise(np.unique(np.append(np.searchsorted(totals, steps), len(starts)))):
+    user_bits = (rows.size - 1).bit_length() if len(totals) else 0
+    for first, last in pairwise(np.unique(np.append(np.searchsorted(totals, steps), len(firsts)))):
         check_stopped()
         bounds = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths[first:last])))
-        if np.array_equal(starts[first + 1 : last], ends[first : last - 1]):
-            block = users[starts[first] : ends[last - 1]]
-        else:
-            block = users[np.arange(bounds[-1]) + np.repeat(starts[first:last] - bounds[:-1], lengths[first:last])]
-        pairs = _pack_pairs(block, lengths[first:last], user_bits)
+        users = rows.read(_join_ranges(firsts[first:last], ends[first:last]))
+        pairs = _pack_pairs(users, lengths[first:last], user_bits)
         pairs.sort()
-        is_repeat = np.concatenate((np.zeros(1, dtype=np.bool_), pairs[1:] == pairs[:-1]))[: len(pairs)]
-        numbers = (pairs & pairs.dtype.type(2**user_bits - 1)).astype(np.uint32, copy=False)
-        yield SortedCells(slice(int(first), int(last)), bounds, numbers, is_repeat)
+        is_first = np.ones(len(pairs), dtype=np.bool_)
+        np.not_equal(pairs[1:], pairs[:-1], out=is_first[1:])
+        yield SortedCells(slice(int(first), int(last)), bounds, pairs, user_bits, is_first)
+
+
+def _join_ranges(firsts: Ints, ends: Ints) -> slice | Ints:
+    """Return the numbers from firsts[i] to ends[i], for each i: a slice if the ranges follow one another."""
+    if np.array_equal(firsts[1:], ends[:-1]):
+        return slice(int(firsts[0]), int(ends[-1]))
+    counts = ends - firsts
+    before = np.cumsum(counts) - counts
+    numbers: Ints = np.arange(counts.sum()) + np.repeat(firsts - before, counts)
+    return numbers
 
 
 def _pack_pairs(users: Numbers, lengths: Ints, user_bits: int) -> NDArray[np.unsignedinteger]:
@@ -79,6 +118,7 @@ def _pack_pairs(users: Numbers, lengths: Ints, user_bits: int) -> NDArray[np.uns
     if len(lengths) == 1:
         return users.astype(np.uint32)
     numbers = np.arange(len(lengths), dtype=np.uint64) << np.uint64(user_bits)
-    if (len(lengths) - 1).bit_length() + user_bits <= _PAIR_BITS:
-        return np.repeat(numbers.astype(np.uint32), lengths) | users
-    return np.repeat(numbers, lengths) | users
+    fits = (len(lengths) - 1).bit_length() + user_bits <= _PAIR_BITS
+    pairs: NDArray[np.unsignedinteger] = np.repeat(numbers.astype(np.uint32) if fits else numbers, lengths)
+    pairs |= users
+    return pairs

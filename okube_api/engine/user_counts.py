@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
 
 from okube_api.catalogue.scopes import ATTRIBUTES
 from okube_api.catalogue.terms import Term, UserSet
@@ -13,7 +12,6 @@ from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.distinct import count_distinct
 from okube_api.engine.grid import Grid, sum_by_cell
 from okube_api.engine.panel import Attribute, Panel
-from okube_api.engine.plan import Pass
 from okube_api.engine.sets import UserGroups, concatenate, from_blobs, from_users, merge_groups
 from okube_api.engine.term_rows import RowReader, TermRows
 from okube_api.engine.text_columns import ValuesByCode
@@ -155,13 +153,12 @@ class UserEvaluator:
         scope_values = concatenate_numbers([rows.scope_values for _, rows in term_rows])
         members = replace(self._members(term_rows), keys=scope_values)
         buckets = concatenate_numbers([rows.buckets for _, rows in term_rows if rows.buckets is not None])
-        users = np.arange(int(members.users.max()) + 1 if len(members.users) else 0)
-        weights = self.panel.weights_of(users) if weighted else None
+        weights = self.panel.weights_of(np.arange(members.size if len(members.users) else 0)) if weighted else None
         return count_distinct(members, None if self._reader.buckets is None else buckets, self._reader.width, weights)
 
     def _members(self, term_rows: Sequence[tuple[UserSet, TermRows]]) -> UserGroups:
         """Return the users of each row, without keys and without the users that the filters exclude."""
-        groups = concatenate([_read_sets(term, rows.source, rows.table) for term, rows in term_rows])
+        groups = concatenate([_read_sets(term, rows) for term, rows in term_rows])
         flags = self._filter_users(groups)
         return groups if flags is None else groups.filter_users(flags)
 
@@ -211,9 +208,9 @@ def _has_sizes(term: UserSet, rows: TermRows) -> bool:
     return term.members.size_column in rows.table.column_names
 
 
-def _read_sets(term: UserSet, source: Pass, table: pa.Table) -> UserGroups:
+def _read_sets(term: UserSet, rows: TermRows) -> UserGroups:
     """Return the users of each row of a pass, without keys."""
-    keys = np.zeros(table.num_rows, dtype=np.int64)
-    if source.has_users:
-        return from_users(keys, table.column("user").to_numpy())
-    return from_blobs(keys, table.column(term.members.name))
+    keys = np.zeros(rows.table.num_rows, dtype=np.int64)
+    if rows.source.has_users:
+        return from_users(keys, rows.table.column("user").to_numpy())
+    return from_blobs(keys, rows.table.column(term.members.name))

@@ -4,16 +4,31 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from okube_api.engine.sets import OrderedRows, UserGroups
 from okube_api.engine.unions import SortedCells, sort_cells
+from okube_api.store.arrays import Ints
 
 LARGEST_USER = 2**32 - 1
 
 
-def collect(users: list[list[int]]) -> list[SortedCells]:
-    """Sort cells that lie one after the other."""
+def build_groups(users: list[list[int]]) -> UserGroups:
+    """Return rows of users."""
     bounds = np.cumsum([0, *map(len, users)])
-    flat = np.array([user for cell in users for user in cell], dtype=np.uint32)
-    return list(sort_cells(flat, bounds[:-1], bounds[1:]))
+    flat = np.array([user for row in users for user in row], dtype=np.uint32)
+    return UserGroups(np.zeros(len(users), dtype=np.int64), bounds, flat)
+
+
+def collect(users: list[list[int]]) -> list[SortedCells]:
+    """Sort cells of one row each, which lie one after the other."""
+    rows = np.arange(len(users) + 1)
+    return list(sort_cells(build_groups(users), rows[:-1], rows[1:]))
+
+
+def collect_reversed(users: list[list[int]]) -> list[SortedCells]:
+    """Sort the same cells, whose rows lie in the opposite order."""
+    rows: Ints = np.arange(len(users) + 1)
+    ordered = OrderedRows(build_groups(users[::-1]), rows[:-1][::-1].copy())
+    return list(sort_cells(ordered, rows[:-1], rows[1:]))
 
 
 def assert_sorted(cells: list[list[int]], blocks: list[SortedCells]) -> None:
@@ -27,13 +42,14 @@ def assert_sorted(cells: list[list[int]], blocks: list[SortedCells]) -> None:
             sums = [sum(int(weights[user]) for user in users) for users in expected]
             assert block.weigh_distinct(weights).tolist() == sums
         for start, end in zip(block.bounds[:-1], block.bounds[1:], strict=True):
-            distinct.append(block.users[start:end][~block.is_repeat[start:end]].tolist())
+            distinct.append(block.users[start:end][block.is_first[start:end]].tolist())
     assert distinct == [sorted(set(users)) for users in cells]
 
 
 @given(st.lists(st.lists(st.integers(0, 9) | st.integers(0, 4000) | st.integers(0, LARGEST_USER), max_size=40)))
 def test_cells_have_their_distinct_users(cells: list[list[int]]) -> None:
     assert_sorted(cells, collect(cells))
+    assert_sorted(cells, collect_reversed(cells))
 
 
 @pytest.mark.parametrize("largest", [30, 4000, LARGEST_USER])
@@ -47,13 +63,15 @@ def test_cells_are_sorted_block_by_block(largest: int) -> None:
     assert_sorted(cells, blocks)
 
 
-def test_cells_may_leave_users_out() -> None:
-    users = np.array([7, 1, 7, 2, 2, 9, 9, 9], dtype=np.uint32)
-    (block,) = sort_cells(users, np.array([0, 5]), np.array([3, 8]))
+@pytest.mark.parametrize("is_ordered", [False, True])
+def test_cells_may_leave_rows_out(is_ordered: bool) -> None:
+    groups = build_groups([[7], [1, 7], [2, 2], [9], [9, 9]])
+    rows = OrderedRows(groups, np.arange(5)) if is_ordered else groups
+    (block,) = sort_cells(rows, np.array([0, 3]), np.array([2, 5]))
     assert block.users.tolist() == [1, 7, 7, 9, 9, 9]
     assert block.count_distinct().tolist() == [2, 1]
 
 
 def test_no_cells_make_no_blocks() -> None:
     nothing = np.zeros(0, dtype=np.int64)
-    assert list(sort_cells(np.zeros(0, dtype=np.uint32), nothing, nothing)) == []
+    assert list(sort_cells(build_groups([]), nothing, nothing)) == []
