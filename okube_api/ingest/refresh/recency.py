@@ -132,6 +132,8 @@ class RecencyWriter:
 
     async def _find_last_visits(self, day: int, users: Ints) -> LastVisits:
         """Return when users were last seen before a day: from memory if it knows the visits on all earlier days."""
+        if max(self._written_days, default=0) >= day:  # what is in memory may be later than the day
+            return await self._read_last_visits(day, users)
         other_days = [other for other in await self._history.list_stored_days() - self._written_days if other < day]
         if not other_days:
             return self._last_written

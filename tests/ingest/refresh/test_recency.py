@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from okube_api.catalogue.buckets import to_date, to_ordinal
 from okube_api.catalogue.facts import GEO_STAYS
@@ -126,6 +126,8 @@ async def read_flags(store: Store, application: str) -> dict[tuple[Any, ...], tu
 
 @pytest.mark.slow
 @settings(max_examples=int(os.environ.get("OKUBE_FUZZ", "6")))
+@example([{1: [(0, "p0", "indoor", 0)]}, {0: [(0, "p0", "indoor", 0)], 2: [(0, "p0", "indoor", 0)]}], True, False)
+@example([{1: [(0, "p0", "indoor", 0)]}, {0: [(0, "p0", "indoor", 0)], 2: [(0, "p0", "indoor", 0)]}], True, True)
 @given(writes, st.booleans(), st.booleans())
 async def test_flags_are_right_after_any_writes(
     store: Store, days: list[dict[int, Any]], few: bool, at_once: bool
