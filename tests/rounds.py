@@ -1,9 +1,9 @@
-"""The number of random examples of a test: few where a person waits for them, all in CI."""
+"""The number of random examples of a test: few, or all with OKUBE_TEST_THOROUGH=1."""
 
 import os
 
 IS_THOROUGH = bool(os.environ.get("OKUBE_TEST_THOROUGH"))
-_SHARE = 5  # of the examples, one in so many is tried where a person waits
+_SHARE = 5  # of the examples, one in so many is usually tried
 
 
 def count_examples(thorough: int) -> int:
