@@ -19,7 +19,7 @@ NPM := PATH="$(abspath $(NODE))/bin:$$PATH" npm --prefix web
 help:
 	@echo "make demo       serve two years of generated data, in ./okube-demo; prints the address and the login"
 	@echo "make serve      serve the data in ./okube-data"
-	@echo "make test       run the suite, in less than 3 minutes (with OKUBE_TEST_MONGODB=mongodb://host/ on MongoDB, too)"
+	@echo "make test       run the suite, in 3 to 4 minutes (with OKUBE_TEST_MONGODB=mongodb://host/ on MongoDB, too)"
 	@echo "make test-slow  run the tests that make test leaves out: random rounds, kills, faults, load"
 	@echo "make clients    generate clients from the OpenAPI document, compile and use them"
 	@echo "make corpora    run published corpora: JSONTestSuite, csv-spectrum, the big list of naughty strings"

@@ -41,7 +41,7 @@ class Decimals(LeafColumn):
 
     units: the numbers in units of the last decimal; with decimals, their magnitude is below `MOST_UNITS`.
     digits: the number of decimals; 0 for integers.
-    defined: where the number is not null; None where none is.
+    defined: which numbers are not null; None when no number is null.
     """
 
     units: Ints
