@@ -407,7 +407,11 @@ async def test_an_ended_job_is_deleted_with_its_result(server: Server, tenant: T
     job = await run(tenant.reader, build_url(tenant))
     store = server.services.store
     assert await store.count(JOB_RESULTS, equal("job", job["_id"])) == 1
-    assert await store.count(JOB_QUESTIONS, equal("_id", job["_id"])) == 0
+
+    async def has_no_question() -> bool:
+        return await store.count(JOB_QUESTIONS, equal("_id", job["_id"])) == 0
+
+    await poll(has_no_question)  # which is deleted just after the job has ended
     assert (await tenant.reader.delete(f"/jobs/{job['_id']}")).status_code == 204
     for url in (f"/jobs/{job['_id']}", job["result"]):
         assert (await tenant.reader.get(url)).status_code == 404
