@@ -188,6 +188,23 @@ async def test_special_conditions(filled_store: Store, condition: Condition) -> 
     await check_condition(filled_store, condition)
 
 
+@pytest.mark.parametrize("is_negated", [False, True])
+@pytest.mark.parametrize(
+    "integers",
+    [
+        [*range(1, 120), *range(-80, 5)],
+        [*range(-300, 1), *range(2, 300)],
+        [*range(2**63 - 150, 2**63), -(2**63)],
+        list(range(-300, 300, 2)),
+        [*range(200), "1", 2**64],
+    ],
+    ids=["one range", "two ranges", "both limits", "no ranges", "values that equal nothing"],
+)
+async def test_long_lists_of_integers(filled_store: Store, integers: list[Scalar], is_negated: bool) -> None:
+    condition = OneOf("count", tuple(integers))
+    await check_condition(filled_store, ~condition if is_negated else condition)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"), [("fin1 (E)", [2]), ("x" * 3000, [0, 2, 4]), ("fin1 (e).", []), ("fin", [0, 2, 4])]
 )

@@ -7,16 +7,23 @@ import re
 from functools import singledispatch
 from typing import Any
 
-from okube_api.store.column_types import DeclaredFields, coerce_bounds, coerce_values
+import numpy as np
+
+from okube_api.store.arrays import Ints
+from okube_api.store.column_types import INTEGER_TYPES, DeclaredFields, coerce_bounds, coerce_values
 from okube_api.store.conditions import AllOf, AnyOf, Between, Contains, Missing, Not, OneOf, Overlaps
 from okube_api.store.document_values import fold
 from okube_api.store.errors import UnsupportedByStore
 from okube_api.store.plan_analysis import infer_source_types
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
+from okube_api.store.ranges import Range
 from okube_api.store.values import Json
 
 MATCH_NOTHING: Json = {"_id": {"$in": []}}
 SEARCH_FIELD = "_search"
+_LONG = 100
+"""Values of a list, or of each of its ranges on average: then ranges are sent, since some servers compare each row with
+all values of a list."""
 
 
 @singledispatch
@@ -27,7 +34,12 @@ def to_match(node: object, fields: DeclaredFields) -> Json:
 
 @to_match.register
 def _(node: OneOf, fields: DeclaredFields) -> Json:
-    values = coerce_values(fields.require_scalar(node.field), node.values)
+    field_type = fields.require_scalar(node.field)
+    values = coerce_values(field_type, node.values)
+    if field_type in INTEGER_TYPES and len(values) >= _LONG:
+        ranges = _find_ranges(np.unique(np.array(values, np.int64)))
+        if len(ranges) * _LONG <= len(values):
+            return {"$or": [{node.field: {"$gte": low, "$lte": high}} for low, high in ranges]}
     return {node.field: values[0] if len(values) == 1 else {"$in": values}}
 
 
@@ -72,6 +84,12 @@ def _(node: AllOf, fields: DeclaredFields) -> Json:
 @to_match.register
 def _(node: AnyOf, fields: DeclaredFields) -> Json:
     return {"$or": [to_match(part, fields) for part in node.parts]} if node.parts else dict(MATCH_NOTHING)
+
+
+def _find_ranges(numbers: Ints) -> list[Range]:
+    """Return distinct ascending numbers as ranges of consecutive ones."""
+    gaps = np.flatnonzero(np.diff(numbers) != 1)
+    return list(zip(numbers[[0, *gaps + 1]].tolist(), numbers[[*gaps, -1]].tolist(), strict=True))
 
 
 # -- plans -----------------------------------------------------------------------------------------------
