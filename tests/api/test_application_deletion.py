@@ -16,7 +16,7 @@ from okube_api.errors import NotFound
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.retry import commit_with_retry
 from okube_api.sites.repository import SITES
-from okube_api.store.conditions import equal
+from okube_api.store.conditions import EVERYTHING, equal
 from okube_api.store.protocol import Change
 
 from tests.api.application_content import (
@@ -54,6 +54,14 @@ async def count_areas(server: Server, tenant: Tenant) -> int:
         return len(await reader.list_parts(KINDS["areas"].table))
 
 
+@pytest.fixture(autouse=True)
+async def _no_later_passes(server: Server) -> AsyncIterator[None]:
+    """Leave no pass to the next test, which would carry it out when it moves the clock."""
+    yield
+    await server.services.deletion.drain()
+    await server.services.store.delete(DELETIONS, EVERYTHING)
+
+
 @pytest.fixture
 def idle_removal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let processes die right after an application is deleted."""
@@ -75,7 +83,6 @@ async def test_nothing_is_left_and_other_applications_are_untouched(
     assert await server.services.store.find_numbers(tenant.id, "user", [b"0" * 16]) == [None]
     assert await server.services.store.next_number(tenant.id, "batches") == 1
     assert await find_mentions(server, tenant.id) == {DELETIONS.name}
-    assert await dump_application(server, other_tenant.id) == other
     for delay in LATER_PASSES:
         await run_passes(server, delay)
     assert await find_mentions(server, tenant.id) == set()

@@ -307,9 +307,8 @@ class DuckStore:
         """Delete every row of an application, its numbers and its counters; waits for a running change to end."""
         tables = [table.name for table in self._schema.tables]
         async with self._change_locks[application], self._snapshots.committing(application, tables):
-            for name in tables:
-                for parts in await self._database.call(partial(_plan_deletion, name, application)):
-                    await self._database.write(partial(_delete_range, name, "part", parts, application))
+            for name, parts in await self._database.call(partial(_plan_deletion, tables, application)):
+                await self._database.write(partial(_delete_range, name, "part", parts, application))
             await self._database.write(partial(_delete_all, "_changes", application))
         count = await self._database.call(partial(numbers.count_numbers, application=application))
         for low in range(0, count, _ROWS_PER_DELETE):
@@ -345,18 +344,22 @@ class FrozenDuckStore(TransactionReads, DuckStore):
     """Implementation of `store.protocol.StoreSnapshot`."""
 
 
-def _plan_deletion(table: str, application: str, cursor: Cursor) -> list[tuple[int, int]]:
-    """Return ranges of parts that have up to `_ROWS_PER_DELETE` rows of an application each, or are one part."""
-    sql = f"SELECT part, count(*) FROM {quote(table)} WHERE application = ? GROUP BY part ORDER BY part"
-    ranges: list[tuple[int, int]] = []
-    rows = _ROWS_PER_DELETE
-    for part, count in cursor.execute(sql, [application]).fetchall():
-        if rows + count > _ROWS_PER_DELETE:
-            ranges.append((part, part))
-            rows = 0
-        ranges[-1] = ranges[-1][0], part
-        rows += count
-    return ranges
+def _plan_deletion(tables: Sequence[str], application: str, cursor: Cursor) -> list[tuple[str, tuple[int, int]]]:
+    """Return the table and the range of parts of deletions.
+
+    A range has up to `_ROWS_PER_DELETE` rows of the application, or is one part.
+    """
+    plan: list[tuple[str, tuple[int, int]]] = []
+    for table in tables:
+        sql = f"SELECT part, count(*) FROM {quote(table)} WHERE application = ? GROUP BY part ORDER BY part"
+        rows = _ROWS_PER_DELETE
+        for part, count in cursor.execute(sql, [application]).fetchall():
+            if rows + count > _ROWS_PER_DELETE:
+                plan.append((table, (part, part)))
+                rows = 0
+            plan[-1] = table, (plan[-1][1][0], part)
+            rows += count
+    return plan
 
 
 def _delete_range(table: str, column: str, bounds: tuple[int, int], application: str, cursor: Cursor) -> None:
