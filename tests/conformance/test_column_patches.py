@@ -11,7 +11,7 @@ from okube_api.store.columnar.answer import aggregate_rows, select_rows
 from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.columnar.frame import Frame, build_frame
 from okube_api.store.columnar.patches import RowPatch, merge_patches, patch_frame
-from okube_api.store.conditions import EVERYTHING, Between
+from okube_api.store.conditions import EVERYTHING, Between, Condition, OneOf
 from okube_api.store.errors import StoreError, UnsupportedByStore
 from okube_api.store.plan_analysis import make_arrow_schema
 from okube_api.store.plans import Aggregate, Count, Select, Sum
@@ -291,3 +291,20 @@ async def test_memory_is_bounded_with_previous_versions() -> None:
         versioned_table.change(*make_change((["place"], seed, seed, 5)))
         assert await versioned_table.ask(ROWS, versioned_table.version)
         assert await versioned_table.ask(WEIGHTS, versioned_table.version)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("where", "loaded"), [(EVERYTHING, {"a", "b"}), (OneOf("place", ("7",)), {"b"})])
+async def test_memory_is_bounded_with_indexes(where: Condition, loaded: set[str]) -> None:
+    rows = to_arrow(STAYS, [row | {"place": str(at)} for at, row in enumerate(make_stays(7, range(4, 8), 20_000))])
+
+    async def load(table: Table, columns: tuple[str, ...]) -> pa.Table:
+        return rows.select(list(columns))
+
+    plan = Aggregate(STAYS, where, ("place",), (Sum("weight", "weight"),))
+    cached = {name: column_type for name, column_type in TYPES.items() if name not in ("users", "ratio")}
+    cache = ColumnCache(2 * build_frame(rows, cached).nbytes + 1000)
+    for application in "ab":
+        for _ in range(2):  # the second use loads, and indexes the places that the condition names
+            await cache.answer(plan, application, 0, load, None)
+    assert set(cache.list_loaded()) == loaded

@@ -18,11 +18,11 @@ def build_rows(*places: str, part: int = 1) -> pa.Table:
     return pa.table({"part": [part] * len(places), "place": pa.array(places, pa.string()), "stays": [1] * len(places)})
 
 
-def keep(recent: RecentParts, rows: pa.Table, *, version: int = 1, part: int = 1) -> None:
+def keep(recent: RecentParts, rows: pa.Table, *, application: str = "a", version: int = 1, part: int = 1) -> None:
     """Ask for a partition twice, and keep its rows."""
-    assert recent.find("a", TABLE, version, part) == (None, False)
-    assert recent.find("a", TABLE, version, part) == (None, True)
-    recent.put("a", TABLE, version, part, rows)
+    assert recent.find(application, TABLE, version, part) == (None, False)
+    assert recent.find(application, TABLE, version, part) == (None, True)
+    recent.put(application, TABLE, version, part, rows)
 
 
 def list_places(recent: RecentParts, *, version: int = 1, part: int = 1) -> list[str] | None:
@@ -120,6 +120,20 @@ def test_what_is_too_large_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent_parts, "_MAX_BYTES", 1)
     keep(recent, build_rows("x", part=6), part=6)
     assert list_places(recent, part=6) is None
+
+
+def test_what_is_dropped_counts_no_longer_and_patches_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load a table again and again, then let its rows grow by a patch."""
+    monkeypatch.setattr(recent_parts, "_MAX_BYTES", 3 * recent_parts.RecentPart(TABLE, build_rows("x")).nbytes)
+    recent = RecentParts()
+    keep(recent, build_rows("x"), application="b")
+    for version in range(9):
+        keep(recent, build_rows("x"), version=version)
+    assert recent.find("b", TABLE, 1, 1)[0] is not None
+    recent.patch("b", TABLE, 1, 2, [(build_rows("x"), build_rows(*"x" * 99))])
+    assert recent.find("b", TABLE, 2, 1)[0] is not None
+    keep(recent, build_rows("x"), application="c")
+    assert recent.find("b", TABLE, 2, 1) == (None, False)
 
 
 @pytest.mark.parametrize(

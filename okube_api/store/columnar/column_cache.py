@@ -44,6 +44,7 @@ class _Entry:
     pending: later changes, oldest first, each with the version that it leads to.
     previous: the version and frame before the last patch, for readers that were opened before it.
     past: the last versions that `frame` had before.
+    counted_bytes: the size that the cache counts.
     """
 
     version: Hashable
@@ -55,6 +56,7 @@ class _Entry:
     previous: tuple[Hashable, Frame] | None = None
     past: deque[Hashable] = field(default_factory=lambda: deque(maxlen=_KEPT_VERSIONS))
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    counted_bytes: int = 0
 
     @property
     def latest(self) -> Hashable:
@@ -127,6 +129,8 @@ class ColumnCache:
         self._max_bytes = max_bytes
         self._entries: OrderedDict[_EntryKey, _Entry] = OrderedDict()
         self._columns: defaultdict[_TableKey, set[frozenset[str]]] = defaultdict(set)
+        self._bytes = 0  # of all entries, as far as they have been counted
+        self._uncounted: set[_EntryKey] = set()  # whose size may have changed: a use may index a column
 
     async def answer(
         self, plan: Aggregate | Select, application: str, version: Hashable, load: Load, row_limit: int | None
@@ -143,7 +147,8 @@ class ColumnCache:
             names = frozenset(("part", *plan.columns, *collect_fields(where), *(texts if has_sets else ())))
         else:
             names = frozenset(name for name, column_type in types.items() if column_type not in _UNCACHED_TYPES)
-        frame = await self._get_frame(application, table, names, version, load)
+        key = ((application, table.name), names)
+        frame = await self._get_frame(key, table, version, load)
         if frame is None:
             return None
         try:
@@ -152,6 +157,8 @@ class ColumnCache:
             return await run_in_thread(partial(_evaluate_plan, plan, frame, row_limit))
         except UnsupportedByStore:
             return None
+        finally:
+            self._uncounted.add(key)
 
     async def load_ahead(
         self, table: Table, columns: Iterable[str], application: str, version: Hashable, load: Load
@@ -205,10 +212,7 @@ class ColumnCache:
         for key in [key for key in self._entries if key[0][0] == application]:
             self._forget(key)
 
-    async def _get_frame(
-        self, application: str, table: Table, names: frozenset[str], version: Hashable, load: Load
-    ) -> Frame | None:
-        key = ((application, table.name), names)
+    async def _get_frame(self, key: _EntryKey, table: Table, version: Hashable, load: Load) -> Frame | None:
         entry = self._find_entry(key, version)
         if entry.frame is not None:
             is_patched = entry.is_pending(version)
@@ -218,7 +222,7 @@ class ColumnCache:
                 self._drop(key, entry)
                 return None
             if is_patched:
-                self._evict()
+                self._evict(key)
             return frame
         if version != entry.version or entry.is_loading or entry.is_too_large:
             return None
@@ -231,6 +235,8 @@ class ColumnCache:
         """Return the entry of a version, a new one if there is none."""
         entry = self._entries.get(key)
         if entry is None or not entry.is_known(version):
+            if entry is not None:
+                self._forget(key)
             entry = self._entries[key] = _Entry(version)
             self._columns[key[0]].add(key[1])
         self._entries.move_to_end(key)
@@ -250,7 +256,7 @@ class ColumnCache:
         if frame is None:
             entry.is_too_large, entry.version = True, entry.latest
             entry.pending.clear()
-        self._evict()
+        self._evict(key)
         return frame
 
     async def _load_frame(self, table: Table, types: Mapping[str, ColumnType], load: Load) -> Frame | None:
@@ -265,22 +271,30 @@ class ColumnCache:
             self._forget(key)
 
     def _forget(self, key: _EntryKey) -> None:
-        del self._entries[key]
+        self._bytes -= self._entries.pop(key).counted_bytes
         table_key, names = key
         self._columns[table_key].discard(names)
         if not self._columns[table_key]:
             del self._columns[table_key]
 
-    def _evict(self) -> None:
-        total = sum(entry.nbytes for entry in self._entries.values())
-        if total > self._max_bytes:
+    def _evict(self, changed: _EntryKey) -> None:
+        """Drop what exceeds the limits, now that an entry has changed."""
+        for key in self._uncounted | {changed}:
+            if (entry := self._entries.get(key)) is not None:
+                self._count(entry)
+        self._uncounted.clear()
+        if self._bytes > self._max_bytes:
             for entry in self._entries.values():
-                entry.previous = None
-            total = sum(entry.nbytes for entry in self._entries.values())
-        while self._entries and (total > self._max_bytes or len(self._entries) > _MAX_ENTRIES):
-            key, entry = next(iter(self._entries.items()))
-            self._forget(key)
-            total -= entry.nbytes
+                if entry.previous is not None:
+                    entry.previous = None
+                    self._count(entry)
+        while self._entries and (self._bytes > self._max_bytes or len(self._entries) > _MAX_ENTRIES):
+            self._forget(next(iter(self._entries)))
+
+    def _count(self, entry: _Entry) -> None:
+        size = entry.nbytes
+        self._bytes += size - entry.counted_bytes
+        entry.counted_bytes = size
 
 
 def _evaluate_plan(plan: Aggregate | Select, frame: Frame, row_limit: int | None) -> pa.Table:

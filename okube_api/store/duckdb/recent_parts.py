@@ -61,8 +61,7 @@ class RecentPart:
     @property
     def nbytes(self) -> int:
         """Size in bytes, with the replaced rows."""
-        of_table: int = self._rows.nbytes
-        return of_table + self._patched_bytes
+        return self._rows_bytes + self._patched_bytes
 
     def select(self, where: Condition, columns: Sequence[str]) -> pa.Table:
         """Return some columns of the rows that meet a condition, which `find_parts` supports and this part meets."""
@@ -105,6 +104,7 @@ class RecentPart:
 
     def _set_rows(self, rows: pa.Table) -> None:
         self._rows = rows.combine_chunks()
+        self._rows_bytes: int = self._rows.nbytes
         self._remains: Flags = np.ones(rows.num_rows, np.bool_)
         self._replaced_keys.clear()
         self._patched.clear()
@@ -131,6 +131,7 @@ class _RecentTable:
 
     version: of the table with the pending patches, which are (keys, rows), oldest first.
     parts: None where there are too many rows.  requested: partitions that were read once.
+    counted_bytes: the size that `RecentParts` counts.
     """
 
     table: Table
@@ -138,6 +139,7 @@ class _RecentTable:
     parts: OrderedDict[int, RecentPart | None] = field(default_factory=OrderedDict)
     requested: set[int] = field(default_factory=set)
     pending: list[tuple[pa.Table, pa.Table]] = field(default_factory=list)
+    counted_bytes: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -170,6 +172,7 @@ class RecentParts:
 
     def __init__(self) -> None:
         self._tables: OrderedDict[_TableKey, _RecentTable] = OrderedDict()
+        self._bytes = 0
         self._lock = Lock()
 
     def find(self, application: str, table: Table, version: int, part: int) -> tuple[RecentPart | None, bool]:
@@ -181,11 +184,14 @@ class RecentParts:
         with self._lock:
             entry = self._tables.get(key)
             if entry is None or entry.version != version:
+                self._drop(key)
                 entry = self._tables[key] = _RecentTable(table, version)
                 if len(self._tables) > _MAX_TABLES:
-                    self._tables.popitem(last=False)
+                    self._drop(next(iter(self._tables)))
             self._tables.move_to_end(key)
-            entry.apply_pending()
+            if entry.pending:
+                entry.apply_pending()
+                self._count(entry)
             if part in entry.parts:
                 return entry.parts[part], False
             must_load = part in entry.requested
@@ -201,9 +207,9 @@ class RecentParts:
             if entry is None or entry.version != version:
                 return
             entry.put(part, RecentPart(table, rows))
-            total = sum(each.nbytes for each in self._tables.values())
-            while total > _MAX_BYTES and self._tables:
-                total -= self._tables.popitem(last=False)[1].nbytes
+            self._count(entry)
+            while self._bytes > _MAX_BYTES and self._tables:
+                self._drop(next(iter(self._tables)))
 
     def patch(
         self,
@@ -224,7 +230,7 @@ class RecentParts:
             if entry is None:
                 return
             if entry.version != old_version or len(entry.pending) + len(patches) > _MAX_PENDING:
-                del self._tables[key]
+                self._drop(key)
                 return
             entry.version = new_version
             entry.pending += patches
@@ -233,7 +239,16 @@ class RecentParts:
         """Drop everything of an application."""
         with self._lock:
             for key in [key for key in self._tables if key[0] == application]:
-                del self._tables[key]
+                self._drop(key)
+
+    def _count(self, entry: _RecentTable) -> None:
+        size = entry.nbytes
+        self._bytes += size - entry.counted_bytes
+        entry.counted_bytes = size
+
+    def _drop(self, key: _TableKey) -> None:
+        if (entry := self._tables.pop(key, None)) is not None:
+            self._bytes -= entry.counted_bytes
 
 
 def find_parts(plan: Aggregate | Select) -> list[int] | None:

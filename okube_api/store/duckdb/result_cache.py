@@ -1,6 +1,6 @@
 """Cache of query results about documents, for queries that are repeated before the next write."""
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from uuid import uuid4
@@ -20,6 +20,7 @@ class ResultCache:
 
     def __init__(self) -> None:
         self._entries: OrderedDict[tuple[str, str], tuple[int, ResultRows]] = OrderedDict()
+        self._statements: defaultdict[str, set[str]] = defaultdict(set)  # of the entries, by collection
         self._bytes = 0
         self._writes: Counter[str] = Counter()
         self._process_id = uuid4().hex  # counts start again in every process
@@ -43,8 +44,8 @@ class ResultCache:
         """Drop all results about a collection."""
         self._writes[collection] += 1
         self._revisions.clear()
-        for key in [key for key in self._entries if key[0] == collection]:
-            self._bytes -= self._entries.pop(key)[0]
+        for statement in self._statements.pop(collection, ()):
+            self._bytes -= self._entries.pop((collection, statement))[0]
 
     def revision(self, collections: Iterable[str]) -> str:
         """Return a text that changes when one of these collections is written."""
@@ -59,6 +60,9 @@ class ResultCache:
         if size > _MAX_ENTRY_BYTES or key in self._entries:
             return
         self._entries[key] = (size, rows)
+        self._statements[key[0]].add(key[1])
         self._bytes += size
         while self._bytes > _MAX_BYTES:
-            self._bytes -= self._entries.popitem(last=False)[1][0]
+            (collection, statement), (dropped, _) = self._entries.popitem(last=False)
+            self._statements[collection].discard(statement)
+            self._bytes -= dropped
