@@ -14,17 +14,22 @@ Test modules set `pytestmark = pytest.mark.anyio`.  Applications are not deleted
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 import structlog
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, settings
 from okube_api.auth import passwords
 from pymongo import MongoClient
+from starlette.routing import BaseRoute
 
 from tests.api.analytics import World, load_world
 from tests.api.server import MovableClock, Server, Tenant, run_server
@@ -56,6 +61,22 @@ def _cheap_hashes() -> Iterator[None]:
         scheme = SCHEME.using(memory_cost=8, rounds=1)
         patch.setattr(passwords, "_SCHEME", scheme)
         patch.setattr(passwords, "_DUMMY_HASH", str(scheme.hash("nobody has it")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_description_of_routes() -> Iterator[None]:
+    """Let FastAPI describe the routes once, which takes a second: all applications have the same."""
+    descriptions: dict[tuple[int, ...], Any] = {}
+
+    def describe(*, routes: Sequence[BaseRoute], **fields: Any) -> Any:
+        key = tuple(id(route) for route in routes if isinstance(route, APIRoute))
+        if key not in descriptions:
+            descriptions[key] = get_openapi(routes=routes, **fields)
+        return deepcopy(descriptions[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("okube_api.api.openapi.get_openapi", describe)
         yield
 
 
