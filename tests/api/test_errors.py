@@ -3,7 +3,7 @@
 import gzip
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +290,14 @@ async def test_change_of_an_old_version_is_412(tenant: Tenant) -> None:
 
 # -- transport ----------------------------------------------------------------------------------------------------
 
+
+@pytest.fixture(scope="module")
+async def proxied(shared_server: Server) -> AsyncIterator[Server]:
+    """Run another application, behind a proxy."""
+    async with share_store(shared_server, trusted_proxies="10.0.0.0/8") as server:
+        yield server
+
+
 FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.4"}
 
 
@@ -310,11 +318,10 @@ FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.4"}
     ],
 )
 async def test_plain_http_is_refused(
-    server: Server, address: str, headers: dict[str, str], path: str, status: int
+    proxied: Server, address: str, headers: dict[str, str], path: str, status: int
 ) -> None:
-    async with share_store(server, trusted_proxies="10.0.0.0/8") as proxied:
-        answer = await proxied.client(address=(address, 1), **headers).get(path)
-        assert answer.status_code == status, answer.text
+    answer = await proxied.client(address=(address, 1), **headers).get(path)
+    assert answer.status_code == status, answer.text
 
 
 async def test_client_address_is_taken_from_the_proxy(server: Server) -> None:

@@ -14,7 +14,7 @@ from tests.api.tenancy import ROWS, create_resources, fill_template
 pytestmark = pytest.mark.anyio
 
 WRONG = ([[True]], [7.5])
-"""Values that no field accepts."""
+"""Values of which no field accepts both."""
 
 
 def list_properties(document: Json, schema: Json) -> Iterator[str]:
@@ -42,19 +42,20 @@ async def list_problems(server: Server, tenant: Tenant) -> list[tuple[str, Json]
             for name, (identifier, *_) in names.items():
                 url = url.replace(f"{{{name}}}", identifier)
             for field in dict.fromkeys(list_properties(document, content["application/json"]["schema"])):
-                for wrong in WRONG:
+                for wrong in WRONG:  # the second one where the first is accepted
                     body = {**fill_template(row.body, names), "app": tenant.key, field: wrong}
                     if path.startswith("/applications") or "{" in path:
                         body = {name: value for name, value in body.items() if name != "app" or field == "app"}
                     answer = await client.request(method, url, json=body)
                     if answer.status_code in {400, 422}:
                         problems.append((f"{method} {path} {field}", answer.json()))
+                        break
     return problems
 
 
 async def test_every_refused_field_is_named(server: Server, tenant: Tenant) -> None:
     problems = await list_problems(server, tenant)
-    assert len(problems) > 500
+    assert len(problems) > 250
     unnamed = {
         place: problem["detail"]
         for place, problem in problems
