@@ -17,11 +17,13 @@ class RouteIndex:
 
     A router tries its routes one by one, which took half of the time of a short request.  Routes of one shape keep
     their order, so that the same route is chosen as by the router.  Paths of any other shape go to the router itself,
-    which holds the mounted files, too.  The index is built at the first request and does not see routes added later.
+    which holds the mounted files, too.  The index is built at the first request, each router at the first request of
+    its shape; they do not see routes added later.
     """
 
     def __init__(self, router: APIRouter) -> None:
         self._router = router
+        self._routers: dict[Shape, APIRouter] = {}  # of the shapes of earlier requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on to the routes of its shape; pass everything other than HTTP to the router."""
@@ -31,15 +33,15 @@ class RouteIndex:
     def find_router(self, path: str) -> APIRouter | None:
         """Return a router of the routes that a path may match; None when no route has the shape of the path."""
         count, first, third = _shape_of_path(path)
-        return self._routers.get((count, first, third)) or self._routers.get((count, first, None))
+        shape = (count, first, third) if (count, first, third) in self._routes else (count, first, None)
+        if shape not in self._routers and shape in self._routes:
+            self._routers[shape] = APIRouter(redirect_slashes=self._router.redirect_slashes)
+            self._routers[shape].routes.extend(self._routes[shape])
+        return self._routers.get(shape)
 
     @cached_property
-    def _routers(self) -> Mapping[Shape, APIRouter]:
-        routers = {}
-        for shape, routes in _group_by_shape(self._router.routes).items():
-            routers[shape] = APIRouter(redirect_slashes=self._router.redirect_slashes)
-            routers[shape].routes.extend(routes)
-        return routers
+    def _routes(self) -> Mapping[Shape, list[BaseRoute]]:
+        return _group_by_shape(self._router.routes)
 
 
 def _shape_of_path(path: str) -> Shape:
@@ -59,9 +61,11 @@ def _group_by_shape(routes: Sequence[BaseRoute]) -> Mapping[Shape, list[BaseRout
     the parameter may have that value.
     """
     shapes = [(route, _shape_of_route(route)) for route in routes if isinstance(route, Route)]
-    groups: defaultdict[Shape, list[BaseRoute]] = defaultdict(list)
+    groups: dict[Shape, list[BaseRoute]] = {shape: [] for _, shape in shapes}
+    thirds: defaultdict[tuple[int, str], set[str | None]] = defaultdict(set)
+    for count, first, third in groups:
+        thirds[count, first].add(third)
     for route, (count, first, third) in shapes:
-        for shape in {shape for _, shape in shapes}:
-            if shape[:2] == (count, first) and third in (None, shape[2]):
-                groups[shape].append(route)
+        for other in thirds[count, first] if third is None else [third]:
+            groups[count, first, other].append(route)
     return groups

@@ -25,10 +25,19 @@ def matching_paths(route: Route) -> Iterator[str]:
         yield "/".join(value if part.startswith("{") else part for part in route.path.split("/"))
 
 
+def match(route: BaseRoute, method: str, path: str) -> Match:
+    """Return whether a route has the path of a request, and accepts its method."""
+    return route.matches({"type": "http", "method": method, "path": path, "headers": [], "root_path": ""})[0]
+
+
 def choose_route(routes: list[BaseRoute], method: str, path: str) -> BaseRoute | None:
     """Return the first route that accepts a request."""
-    scope = {"type": "http", "method": method, "path": path, "headers": [], "root_path": ""}
-    return next((route for route in routes if route.matches(dict(scope))[0] is Match.FULL), None)
+    return next((route for route in routes if match(route, method, path) is Match.FULL), None)
+
+
+def keep_path(routes: list[BaseRoute], path: str) -> list[BaseRoute]:
+    """Return the routes that have a path, whatever their methods."""
+    return [route for route in routes if match(route, "GET", path) is not Match.NONE]
 
 
 def test_index_chooses_the_same_route_as_the_router(app: FastAPI) -> None:
@@ -39,9 +48,9 @@ def test_index_chooses_the_same_route_as_the_router(app: FastAPI) -> None:
         router = index.find_router(path)
         assert router is not None, path
         most_tried = max(most_tried, len(router.routes))
+        expected, indexed = keep_path(routes, path), keep_path(router.routes, path)
         for method in METHODS:
-            expected = choose_route(routes, method, path)
-            assert choose_route(list(router.routes), method, path) is expected, (method, path)
+            assert choose_route(indexed, method, path) is choose_route(expected, method, path), (method, path)
     assert most_tried < len(routes) / 4
 
 
