@@ -1,8 +1,7 @@
 """Commands and servers in processes of their own, and clients of the servers."""
 
+import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ import httpx
 from okube_api.cli import cli
 from typer.testing import CliRunner, Result
 
+from tests.forks import Fork
+
 PASSWORD = "correct horse battery"
 LOGIN = {"login": "root@okube.example", "password": PASSWORD}
 
@@ -22,10 +23,22 @@ def run_cli(*arguments: str, text: str = "") -> Result:
     return CliRunner().invoke(cli, arguments, input=text)
 
 
-def start_cli(*arguments: str | Path) -> subprocess.Popen[str]:
-    """Start a command in a process of its own; its messages are on `stderr`."""
-    command = [sys.executable, "-m", "okube_api.cli", *map(str, arguments)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+class Command(Fork):
+    """A command in a process of its own; its messages are on `stderr`."""
+
+    def __init__(self, *arguments: str | Path) -> None:
+        reading, writing = os.pipe()
+        self.stderr = os.fdopen(reading, encoding="utf-8")
+        try:
+            super().__init__([*map(str, arguments)], (0, 1, writing))
+        finally:
+            os.close(writing)
+
+    def finish(self) -> tuple[int, str]:
+        """Wait until the command has ended; return its status and its other messages."""
+        with self.stderr:
+            messages = self.stderr.read()
+        return self.wait(), messages
 
 
 def create_administrator() -> None:
@@ -49,22 +62,16 @@ def open_client(address: str, **options: Any) -> httpx.Client:
 
 
 @contextmanager
-def start_server(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def start_server(port: int, log: Path) -> Iterator[Fork]:
     """Start a server, wait until it answers, and kill it at the end.
 
     Its log is appended to the file `log`, its standard output to `log` with the suffix `.out`.
     """
-    command = [sys.executable, "-m", "okube_api.cli", "serve", "--port", str(port)]
-    with (
-        log.open("ab") as errors,
-        log.with_suffix(".out").open("ab") as output,
-        subprocess.Popen(command, stdout=output, stderr=errors) as process,
-    ):
-        try:
-            _wait_for_answer(port)
-            yield process
-        finally:
-            process.kill()
+    with log.open("ab") as errors, log.with_suffix(".out").open("ab") as output:
+        process = Fork(["serve", "--port", str(port)], (0, output.fileno(), errors.fileno()))
+    with process:
+        _wait_for_answer(port)
+        yield process
 
 
 def _wait_for_answer(port: int) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def test_names_are_stored_nowhere(work_folder: Path, database: str | None, reque
     for name in NAMES:
         assert find_text(work_folder, database, uri, name) == []
     with start_server(port, log) as server:
-        server.terminate()
+        server.send_signal(signal.SIGTERM)
         server.wait(20)
     for name in (*NAMES, "zaphod", "trillian"):
         assert find_text(work_folder, database, uri, name) == []

@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from okube_api.settings import Settings
 from okube_api.store.conditions import equal
 from typer.testing import CliRunner
 
+from tests.forks import Fork
 from tests.processes import PASSWORD, create_administrator, find_free_port, log_in, run_cli, start_server
 from tests.store.damage import damage_bytes
 
@@ -245,13 +245,13 @@ def port(log: Path) -> int:
 
 
 @pytest.fixture
-def server(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def server(port: int, log: Path) -> Iterator[Fork]:
     """Start a server on the port."""
     with start_server(port, log) as process:
         yield process
 
 
-def test_server_from_start_to_stop(server: subprocess.Popen[bytes], port: int, log: Path, work_folder: Path) -> None:
+def test_server_from_start_to_stop(server: Fork, port: int, log: Path, work_folder: Path) -> None:
     with log_in(port) as client:
         token = client.headers["Authorization"].removeprefix("Bearer ")
         assert client.post("/applications", json={"key": "acme"}).status_code == 201

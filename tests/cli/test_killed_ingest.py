@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from okube_api.ingest.batches import State
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
 
-from tests.processes import create_administrator, find_free_port, log_in, start_cli, start_server
+from tests.processes import Command, create_administrator, find_free_port, log_in, start_server
 
 pytestmark = pytest.mark.slow
 
@@ -42,21 +41,20 @@ def files(work_folder: Path) -> list[Path]:
     return [work_folder / name for name in USERS]
 
 
-def wait_for_message(process: subprocess.Popen[str], message: str) -> None:
+def wait_for_message(process: Command, message: str) -> None:
     """Read the output of a command until a line holds the message."""
-    assert process.stderr is not None
     lines: list[str] = []
     while not lines or message not in lines[-1]:
         lines.append(process.stderr.readline())
         assert lines[-1], lines
 
 
-def kill_after(process: subprocess.Popen[str], message: str) -> None:
+def kill_after(process: Command, message: str) -> None:
     """Kill a command at a random instant after it has printed a message."""
     wait_for_message(process, message)
     time.sleep(random.uniform(0, MAX_DELAY_S))
     process.kill()
-    process.communicate()
+    process.finish()
 
 
 async def create_shop() -> None:
@@ -80,12 +78,12 @@ def test_same_command_finishes_an_interrupted_ingest(files: list[Path]) -> None:
     """Kill the command in the middle of the second file; the first one is visible already."""
     asyncio.run(create_shop())
     for _ in range(KILLS):
-        kill_after(start_cli("ingest", "acme", "pings", *files), "first.ndjson: 480 accepted")
+        kill_after(Command("ingest", "acme", "pings", *files), "first.ndjson: 480 accepted")
         _, stays = asyncio.run(read_store())
         assert stays in {40, STAYS}
-    process = start_cli("ingest", "acme", "pings", *files)
-    _, output = process.communicate()
-    assert process.returncode == 0, output
+    process = Command("ingest", "acme", "pings", *files)
+    status, output = process.finish()
+    assert status == 0, output
     assert "first.ndjson: 480 accepted" in output
     assert "second.ndjson: 18,000 accepted" in output
     batches, stays = asyncio.run(read_store())
@@ -120,10 +118,10 @@ def wait_until_visible(client: httpx.Client, batch_id: str) -> dict[str, Any]:
         time.sleep(0.05)
 
 
-def start_upload(port: int, client: httpx.Client, files: Sequence[Path]) -> subprocess.Popen[str]:
+def start_upload(port: int, client: httpx.Client, files: Sequence[Path]) -> Command:
     """Start the command that ingests files through a server."""
     token = str(client.headers["Authorization"]).removeprefix("Bearer ")
-    return start_cli("ingest", "acme", "pings", *files, "--url", f"http://127.0.0.1:{port}", "--token", token)
+    return Command("ingest", "acme", "pings", *files, "--url", f"http://127.0.0.1:{port}", "--token", token)
 
 
 def test_killed_server_loses_no_batch_that_it_has_stored(files: list[Path]) -> None:
@@ -148,11 +146,11 @@ def test_killed_server_loses_no_batch_that_it_has_stored(files: list[Path]) -> N
         wait_for_message(process, "first.ndjson: 0 accepted, 480 duplicate")
         time.sleep(random.uniform(0, MAX_DELAY_S))
         server.kill()
-        _, output = process.communicate()
-        assert (process.returncode, "does not answer" in output) in {(1, True), (0, False)}, output
+        status, output = process.finish()
+        assert (status, "does not answer" in output) in {(1, True), (0, False)}, output
     with start_server(port, log), log_in(port) as client:
         process = start_upload(port, client, files)
-        _, output = process.communicate()
-        assert process.returncode == 0, output
+        status, output = process.finish()
+        assert status == 0, output
         assert count_stays(client) == STAYS
         assert sum(batch["accepted"] for batch in list_batches(client)) == STAYS * PINGS_PER_USER

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.forks import write_program
 from tests.manual.blocks import ROOT, SHELLS, Block
 from tests.processes import find_free_port, open_client
 
@@ -31,7 +32,7 @@ MOST_S = 60.0
 
 _PROGRAMS = {
     "curl": 'exec {curl} --fail-with-body "$@"',  # a refusal is a failure
-    "okube-api": 'case "$1" in serve | demo) set -- "$@" --port {port};; esac\nexec {python} -m okube_api.cli "$@"',
+    "okube-api": 'case "$1" in serve | demo) set -- "$@" --port {port};; esac\nexec {command} "$@"',
     "make": '[ "$*" = serve ] || exit 9\nexec okube-api serve',  # as the Makefile does, with the data in this folder
     "python": 'exec {python} "$@"',
 }
@@ -119,8 +120,10 @@ class Session:
     def _write_programs(self) -> Path:
         folder = self._blocks / "bin"
         folder.mkdir()
+        command = folder / ".okube-api"
+        write_program(command)
         for name, script in _PROGRAMS.items():
-            text = script.format(curl="/usr/bin/curl", python=sys.executable, port=self._port)
+            text = script.format(curl="/usr/bin/curl", command=command, python=sys.executable, port=self._port)
             (folder / name).write_text(f"#!/bin/sh\n{text}\n")
             (folder / name).chmod(0o755)
         return folder
