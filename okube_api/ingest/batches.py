@@ -1,6 +1,6 @@
 """Repository of batches and of their rejected lines."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from operator import itemgetter
@@ -68,18 +68,11 @@ class Batches(Repository):
             raise NotFound(self.kind, identifier)
         return batch
 
-    async def get_batches(self, application: str, batches: Sequence[Json]) -> list[Json]:
-        """Return batches as they are stored now, in the same order.  Raise NotFound when one was deleted."""
-        if not batches:
-            return []
+    async def find_stored(self, application: str, batches: Iterable[Json]) -> dict[str, Json]:
+        """Return batches as they are stored now, by `_id`, without those that were deleted."""
         ids = tuple(batch["_id"] for batch in batches)
-        stored = {
-            batch["_id"]: batch
-            for batch in await self.store.find(BATCHES, equal("application", application) & OneOf("_id", ids))
-        }
-        if missing := [identifier for identifier in ids if identifier not in stored]:
-            raise NotFound(self.kind, missing[0])
-        return [stored[identifier] for identifier in ids]
+        where = equal("application", application) & OneOf("_id", ids)
+        return {batch["_id"]: batch for batch in await self.store.find(BATCHES, where)} if ids else {}
 
     async def create(self, application: str, kind: str, fields: Mapping[str, Any]) -> Json:
         """Insert a batch in state `receiving`, and return it."""

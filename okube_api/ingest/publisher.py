@@ -2,11 +2,9 @@
 
 import asyncio
 import time
-from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import suppress
-from contextvars import Context
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -25,6 +23,7 @@ from okube_api.ingest.raw.reader import read_live_batches
 from okube_api.ingest.refresh.context import Batch, DerivationContexts
 from okube_api.ingest.refresh.documents import DerivedDocuments
 from okube_api.ingest.refresh.refresh import BatchCounts, FactRefresh
+from okube_api.ingest.request_queue import Request, RequestQueue
 from okube_api.ingest.retry import commit_with_retry
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
@@ -37,48 +36,9 @@ T = TypeVar("T")
 log = structlog.stdlib.get_logger("okube.ingest")
 
 
-_MAX_EVENTS = 100_000  # of the requests that share a change
-
-
-@dataclass(eq=False)
-class _Request:
-    """A request to publish stored batches, or to store and publish a small file.
-
-    current: the batches as stored when the request is carried out.  result: the batches when they are visible.
-    """
-
-    batches: Sequence[Json]
-    file: SmallFile | None = None
-    current: Sequence[Json] = ()
-    result: "asyncio.Future[list[Json]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-    @property
-    def event_count(self) -> int:
-        """The number of events."""
-        of_file: int = 0 if self.file is None else self.file.rows.num_rows
-        return of_file + sum(int(batch.get("stored", 0)) for batch in self.batches)
-
-    def succeed(self, batches: list[Json]) -> None:
-        """Set the result, unless nobody waits for it or it is an error."""
-        if not self.result.done():
-            self.result.set_result(batches)
-
-    def fail(self, error: Exception) -> None:
-        """Set an error as the result."""
-        if not self.result.done():
-            self.result.set_exception(error)
-
-
-def _take_group(requests: deque[_Request]) -> list[_Request]:
-    """Remove requests from the front of the queue and return them: at least one, and up to `_MAX_EVENTS` events."""
-    group: list[_Request] = []
-    count = 0
-    while requests and (not group or count + requests[0].event_count <= _MAX_EVENTS):
-        request = requests.popleft()
-        if not request.result.cancelled():
-            group.append(request)
-            count += request.event_count
-    return group
+_MAX_EVENTS = 100_000  # of a change that is made as one blocking call
+_MOST_WAITING = 1_000_000
+"""While more events of an application wait to be published, small files are not stored."""
 
 
 def _describe_counts(batch: Json, counts: BatchCounts) -> Json:
@@ -96,8 +56,8 @@ class Publisher:
         self._documents, self._leases = documents, leases
         self._contexts, self._live = DerivationContexts(store), LiveBatches(store)
         self._background: set[asyncio.Task[list[Json]]] = set()
-        self._requests: defaultdict[str, deque[_Request]] = defaultdict(deque)  # by application
-        self._workers: dict[str, asyncio.Task[None]] = {}  # by application
+        self._publications = RequestQueue(leases.hold, self._publish_group)
+        self._additions = RequestQueue(lambda _: nullcontext(), self._store_group)
 
     async def publish(self, application: Application, batches: Sequence[Json]) -> list[Json]:
         """Make waiting batches visible and write their facts; return the batches.
@@ -106,43 +66,49 @@ class Publisher:
         the next change.
         Raise NotFound when a batch was deleted.
         """
-        return await self._enqueue(application, _Request(batches))
+        return await self._publications.add(application, Request(batches))
 
     async def add(self, application: Application, file: SmallFile) -> Json:
         """Store the events of a small file and make them visible, in one change with other requests; return its batch.
 
         After an error it is not certain that nothing was stored: `Ingest.resume` completes or interrupts the batch.
         """
-        return (await self._enqueue(application, _Request((), file)))[0]
+        return (await self._publications.add(application, Request((), file)))[0]
 
-    async def _enqueue(self, application: Application, request: _Request) -> list[Json]:
-        """Wait until a request is carried out, and return its batches.  A request is dropped if it does not wait."""
-        self._requests[application.id].append(request)
-        if application.id not in self._workers:
-            # In a context of its own: it serves the requests of others, too, and none of them may cancel it.
-            work = self._serve_requests(application)
-            self._workers[application.id] = asyncio.create_task(work, context=Context())
-        return await request.result
+    async def store(self, application: Application, file: SmallFile) -> Json:
+        """Store the events of a small file, in one change with others, and return its batch, which waits.
 
-    async def _serve_requests(self, application: Application) -> None:
-        """Carry out the requests for an application until there are none left."""
-        requests = self._requests[application.id]
-        group: list[_Request] = []
+        It is published in the background.  Only for stores with transactions.
+        After an error it is not certain that nothing was stored.
+        """
+        return (await self._additions.add(application, Request((), file)))[0]
+
+    async def _store_group(self, application: Application, group: Sequence[Request]) -> None:
+        """Store the files of requests in one change, set the results, and begin to publish the batches."""
+        files = [request.file for request in group if request.file is not None]
+        if not files:
+            return
+        await self._publications.wait_for_room(application.id, _MOST_WAITING)
+        await self._batches.assign_numbers([file.batch for file in files])
+        batches = [file.batch | {"state": State.WAITING} for file in files]
+
+        async def append(change: Change) -> None:
+            for file in files:
+                await change.append(KINDS[file.batch["kind"]].table, file.batch["number"], file.rows)
+            await change.insert_documents(BATCHES, batches)
+
         try:
-            while requests:
-                async with self._leases.hold(application.id):
-                    group = _take_group(requests)
-                    try:
-                        await self._carry_out(application, group)
-                    except Exception as error:
-                        for request in group:
-                            request.fail(error)
-        finally:
-            del self._workers[application.id], self._requests[application.id]
-            for request in (*group, *requests):  # without a result if this task was cancelled: the process ends
-                request.result.cancel()
+            await commit_with_retry(
+                self._store, application.id, f"{batches[0]['_id']}:stored", append, only_appends=True
+            )
+        except BaseException:
+            await self._drop_rejected(files)
+            raise
+        for request, batch in zip(group, batches, strict=True):
+            request.succeed([batch])
+            self.publish_in_background(application, batch)
 
-    async def _carry_out(self, application: Application, group: Sequence[_Request]) -> None:
+    async def _publish_group(self, application: Application, group: Sequence[Request]) -> None:
         """Carry out requests in one change, and set their results."""
         if files := [request.file for request in group if request.file is not None]:
             of_files = [file.batch for file in files]
@@ -150,17 +116,17 @@ class Publisher:
                 await self._batches.assign_numbers(of_files)  # they are inserted with their events
             else:
                 await self._batches.insert_numbered(of_files)
+        stored = await self._batches.find_stored(
+            application.id, [batch for request in group for batch in request.batches]
+        )
         for request in group:
-            try:
-                request.current = await self._batches.get_batches(application.id, request.batches)
-            except NotFound as error:
-                request.fail(error)
-        current = {batch["_id"]: batch for request in group for batch in request.current}
-        waiting = [batch for batch in current.values() if batch["state"] == State.WAITING]
+            if missing := [batch["_id"] for batch in request.batches if batch["_id"] not in stored]:
+                request.fail(NotFound("batch", missing[0]))
+        waiting = [batch for batch in stored.values() if batch["state"] == State.WAITING]
         visible = {batch["_id"]: batch for batch in await self._publish_waiting(application, waiting, files)}
         for request in group:
-            batches = request.current if request.file is None else [request.file.batch]
-            request.succeed([visible.get(batch["_id"], batch) for batch in batches])
+            batches = request.batches if request.file is None else [request.file.batch]
+            request.succeed([visible.get(batch["_id"]) or stored.get(batch["_id"], batch) for batch in batches])
 
     async def _publish_waiting(
         self, application: Application, waiting: Sequence[Json], files: Sequence[SmallFile]
@@ -169,7 +135,10 @@ class Publisher:
         if not waiting and not files:
             return []
         started_s = time.monotonic()
-        live = await self.read_live_kinds(application.id) if waiting else {}
+        live: Mapping[int, str] = {}
+        if waiting:
+            async with self._store.open_reader(application.id) as view:
+                live = await self._live.read(application.id, view)
         # If a process stopped after the change and before the last step, its batches count but are still waiting.
         stored = {batch["_id"]: batch for batch in (*waiting, *(file.batch for file in files))}
         if new := [batch for batch in stored.values() if batch["number"] not in live]:
@@ -270,10 +239,11 @@ class Publisher:
 
     async def close(self) -> None:
         """Cancel publishing."""
-        tasks = [*self._background, *self._workers.values()]
-        for task in tasks:
+        await self._additions.close()
+        for task in self._background:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._publications.close()
 
     async def read_live_kinds(self, application: str) -> dict[int, str]:
         """Return the kind of events of each batch that counts, by batch number."""

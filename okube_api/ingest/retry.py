@@ -27,12 +27,14 @@ async def commit_with_retry(
     name: str,
     work: Callable[[Change], Awaitable[T]],
     *,
+    only_appends: bool = False,
     attempts: int = 12,
     pause_s: float = 0.1,
 ) -> T:
     """Run `work` in a change of this name, commit the change, and return the result of `work`.
 
     work: called again for each attempt, with a new change.
+    only_appends: whether `work` only appends rows of batches that do not count yet, and inserts documents.
     pause_s: the wait after the first conflict; after the n-th conflict, the wait is n times as long.
     Raise Conflict when the last attempt fails, and NotFound when the application was deleted.
     """
@@ -40,7 +42,8 @@ async def commit_with_retry(
         try:
             async with _stop_with_application(application):
                 await require_not_deleted(store, application)
-                async with store.begin_change(application, name) as change:
+                begin = store.begin_append if only_appends else store.begin_change
+                async with begin(application, name) as change:
                     result = await work(change)
                     await change.commit()
                     return result

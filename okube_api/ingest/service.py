@@ -114,6 +114,21 @@ class Ingest:
         batch = await self.load(application, kind, file, atomic=atomic, on_progress=on_progress)
         return (await self.publish(application, [batch]))[0]
 
+    async def accept(self, application: Application, kind: str, file: EventFile, *, atomic: bool = False) -> Json:
+        """Load a file and begin to publish it; return the batch, which waits unless no event was stored.
+
+        Small files that come at the same time are stored in one change.  Raise the errors of `load`.
+        """
+        if file.is_small and self.store.has_transactions and await self.batches.find_created() is None:
+            small = await self._loader.read_small(application, kind, file, atomic=atomic)
+            receive = self._publisher.store if small.rows.num_rows else self._publisher.add
+            return await receive(application, small)
+        batch = await self.load(application, kind, file, atomic=atomic)
+        if not batch["stored"]:
+            return (await self.publish(application, [batch]))[0]
+        self._publisher.publish_in_background(application, batch)
+        return batch
+
     async def ingest_file(
         self,
         application: Application,
@@ -166,10 +181,6 @@ class Ingest:
     async def publish(self, application: Application, batches: Sequence[Json]) -> list[Json]:
         """Make waiting batches visible and write their facts, all in one change; return the batches."""
         return await self._publisher.publish(application, batches)
-
-    def publish_in_background(self, application: Application, batch: Json) -> None:
-        """Start publishing a batch; if that fails, `resume` publishes it later."""
-        self._publisher.publish_in_background(application, batch)
 
     # -- batches
 

@@ -257,6 +257,12 @@ class Store(Protocol):
         name: unique to the change, such as a batch id; `is_committed` finds the change by it.
         """
 
+    def begin_append(self, application: str, name: str) -> AbstractAsyncContextManager[Change]:
+        """Begin a change that only appends rows of batches that do not count yet, and inserts documents.
+
+        It need not wait for other changes of the application that are running.
+        """
+
     async def is_committed(self, application: str, name: str) -> bool:
         """Return whether the change of that name was committed."""
 

@@ -237,7 +237,8 @@ async def test_a_batch_that_a_full_disk_stops_says_so(empty_store: Store, monkey
         yield b'{"code": "693820101", "name": "x", "lng": 1, "lat": 1}\n'
 
     with monkeypatch.context() as patch:
-        patch.setattr(empty_store, "begin_change", fail_for_full_disk)
+        for begin in ("begin_append", "begin_change"):
+            patch.setattr(empty_store, begin, fail_for_full_disk)
         with pytest.raises(StoreFull):
             await ingest.ingest(app.application, "areas", EventFile(stream(), Format.NDJSON))
         (batch,) = await ingest.batches.find_in_states(State.RECEIVING)

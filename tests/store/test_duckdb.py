@@ -26,7 +26,7 @@ from okube_api.store.duckdb.upkeep import FileUpkeep
 from okube_api.store.errors import Duplicate, StoreDamaged, StoreFull, StoreLocked, Unavailable
 from okube_api.store.exact_integers import WIDE_TYPE
 from okube_api.store.plans import Aggregate, Count, Select, Sum
-from okube_api.store.protocol import Store
+from okube_api.store.protocol import Reader, Store
 from okube_api.store.schema import Collection, Column, ColumnType, Schema, SortKey, Table
 
 from tests.conformance.declared import DOCUMENTS, EVENTS, SCHEMA
@@ -271,6 +271,27 @@ async def test_concurrent_changes_of_two_applications_do_not_conflict(store: Duc
     for application, count in (("a", 2), ("b", 1)):
         async with store.open_reader(application) as reader:
             assert sum([block.num_rows async for block in reader.read_parts(EVENTS, 0, 9)]) == count
+
+
+async def test_appends_do_not_wait_for_a_running_change_which_does_not_see_them(store: DuckStore) -> None:
+    rows = pa.table({"part": [1], "user": [1], "label": ["x"]})
+
+    async def count(reader: Reader) -> int:
+        return sum([block.num_rows async for block in reader.read_parts(EVENTS, 0, 9)])
+
+    async with store.begin_change("a", "long") as running:
+        version = running.version_of(EVENTS)
+        async with asyncio.timeout(20), store.begin_append("a", "short") as short:
+            await short.append(EVENTS, 1, rows)
+            await short.commit()
+        assert (await count(running), running.version_of(EVENTS)) == (0, version)
+        async with store.open_reader("a") as reader:
+            assert await count(reader) == 1
+        await running.append(EVENTS, 2, rows)
+        await running.commit()
+    async with store.begin_change("a", "last") as change:
+        assert await count(change) == 2
+        assert change.version_of(EVENTS) != version
 
 
 # -- the disk

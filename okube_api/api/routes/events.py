@@ -272,16 +272,15 @@ async def ingest_events(
     if query.dry_run:
         trial = await cancel_on_disconnect(request, services.ingest.try_file(access.application, kind, source), body)
         return json_response(DryRunAnswer.render(trial.as_json()))
-    if query.wait and source.is_small:
-        ingest = services.ingest.ingest(access.application, kind, source, atomic=query.atomic)
-        batch = await cancel_on_disconnect(request, ingest, body)
-    else:
+    if query.wait and not source.is_small:  # what is loaded is published, although the client may have left
         load = services.ingest.load(access.application, kind, source, atomic=query.atomic)
         batch = await cancel_on_disconnect(request, load, body)
-        if query.wait or not batch["stored"]:
-            (batch,) = await services.ingest.publish(access.application, [batch])
-        else:
-            services.ingest.publish_in_background(access.application, batch)
+        (batch,) = await services.ingest.publish(access.application, [batch])
+    else:
+        receive = services.ingest.ingest if query.wait else services.ingest.accept
+        batch = await cancel_on_disconnect(
+            request, receive(access.application, kind, source, atomic=query.atomic), body
+        )
     if batch["rejected"] and not batch["stored"]:
         raise NothingAccepted(BatchAnswer.render(batch))
     return json_response(BatchAnswer.render(batch), 201 if query.wait else 202)

@@ -142,7 +142,9 @@ class EventWriter:
                 changes += 1
                 name = f"{self._batch['_id']}:{changes}"
                 append = partial(self._append, rows)
-                await commit_with_retry(self._store, self._batch["application"], name, append, attempts=8, pause_s=0.05)
+                await commit_with_retry(
+                    self._store, self._batch["application"], name, append, only_appends=True, attempts=8, pause_s=0.05
+                )
         return self._counts
 
     async def collect(self, blocks: AsyncIterator[FileBlock]) -> tuple[LoadCounts, pa.Table]:

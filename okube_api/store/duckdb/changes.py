@@ -57,9 +57,13 @@ class DuckChange(DuckReader):
         cache: ColumnCache,
         recent: RecentParts,
         collections: Mapping[str, DuckDocuments],
+        table_versions: Mapping[str, int],
+        commit_lock: asyncio.Lock,
     ) -> None:
         """Set up a change.
 
+        table_versions: the version of each table that ever changed (0 for any other) in the transaction.
+        commit_lock: held during a commit.
         cache, recent: what is in memory of tables, which is kept current by patches.
         collections: the collections of the store, by name.
         """
@@ -68,6 +72,7 @@ class DuckChange(DuckReader):
         self.written_collections: set[str] = set()
         self._name, self._snapshots, self._database = name, snapshots, database
         self._cache, self._recent = cache, recent
+        self._table_versions, self._commit_lock = table_versions, commit_lock
         self._rewritten: set[str] = set()  # tables that are changed otherwise than by patches
         self._patches: dict[Table, list[tuple[pa.Table, pa.Table]]] = {}
         self._buffers: dict[Table, list[pa.Table]] = {}
@@ -79,7 +84,11 @@ class DuckChange(DuckReader):
         """Return the version of a table that readers have, too, while the change has not written it."""
         if table in self._patches or table.name in self._rewritten:
             return self.version
-        return self._snapshots.describe_version(self._application, table.name)
+        return self._snapshots.describe_version(table.name, self._get_version(table.name))
+
+    def _get_version(self, table: str) -> int:
+        """Return the version of a table in the transaction, before the change has written it."""
+        return self._table_versions.get(table, 0)
 
     async def select(self, plan: Select) -> pa.Table:
         """Return the rows of a plan, from memory if other changes have read these partitions and nothing is written."""
@@ -94,7 +103,7 @@ class DuckChange(DuckReader):
 
     async def _read_recent(self, table: Table, part: int) -> RecentPart | None:
         """Return a partition, None when it is not in memory and was not asked for before."""
-        version = self._snapshots.get_version(self._application, table.name)
+        version = self._get_version(table.name)
         recent, must_load = self._recent.find(self._application, table, version, part)
         if not must_load:
             return recent
@@ -170,6 +179,8 @@ class DuckChange(DuckReader):
                 cache=self._cache,
                 recent=self._recent,
                 collections=self._collections,
+                table_versions=self._table_versions,
+                commit_lock=self._commit_lock,
             )
             change.written_collections = self.written_collections
             change._rewritten, change._patches = self._rewritten, self._patches
@@ -195,29 +206,29 @@ class DuckChange(DuckReader):
             await self._wait_for_write()
             await self._snapshot.run(self._flush)
             tables = self._rewritten | {table.name for table in self._patches}
-            versions = {table: self._snapshots.get_version(self._application, table) for table in tables}
-            async with self._snapshots.committing(self._application, tables):
+            async with self._commit_lock, self._snapshots.committing(self._application, tables):
                 try:
                     await self._snapshot.run(self._commit)
                 except Invalidated as error:
                     await self._database.verify_commit(
                         error, partial(has_change, application=self._application, name=self._name)
                     )
-            self._patch_cache(versions)
+            self._patch_cache()
         except StoreFull:
             await self._database.give_back_reserve()
             raise
 
-    def _patch_cache(self, old_versions: Mapping[str, int]) -> None:
+    def _patch_cache(self) -> None:
         """Bring the columns in memory of patched tables to the version of this change, from those before it."""
         for table, patches in self._patches.items():
             if table.name in self._rewritten:
                 continue
+            old_version = self._get_version(table.name)
             new_version = self._snapshots.get_version(self._application, table.name)
-            versions: list[Hashable] = [old_versions[table.name], *(object() for _ in patches[1:]), new_version]
+            versions: list[Hashable] = [old_version, *(object() for _ in patches[1:]), new_version]
             for (old, new), (keys, rows) in zip(pairwise(versions), patches, strict=True):
                 self._cache.patch(self._application, table, old, new, keys=keys, rows=rows)
-            self._recent.patch(self._application, table, old_versions[table.name], new_version, patches)
+            self._recent.patch(self._application, table, old_version, new_version, patches)
 
     async def abandon(self) -> None:
         """Stop a running write; the caller rolls back the transaction."""

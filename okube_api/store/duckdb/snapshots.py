@@ -41,7 +41,7 @@ class Snapshots:
         if application in self._committing:
             await snapshot.begin()
         else:
-            snapshot.table_versions = dict(self._table_versions.get(application, {}))
+            snapshot.table_versions = self.get_versions(application)
             self._pending[application].add(snapshot)
         try:
             yield snapshot
@@ -63,9 +63,13 @@ class Snapshots:
         """Return the version of an application's rows in a table that is committed now."""
         return self._table_versions.get(application, {}).get(table, 0)
 
-    def describe_version(self, application: str, table: str) -> str:
-        """Return the version of an application's rows in a table that a snapshot has which is opened now."""
-        return _describe_version(self._process_id, table, self.get_version(application, table))
+    def get_versions(self, application: str) -> dict[str, int]:
+        """Return the version of each table that ever changed (0 for any other) that is committed now."""
+        return dict(self._table_versions.get(application, {}))
+
+    def describe_version(self, table: str, number: int) -> str:
+        """Return the version of a table as snapshots describe it."""
+        return _describe_version(self._process_id, table, number)
 
     @asynccontextmanager
     async def committing(self, application: str, tables: Iterable[str]) -> AsyncIterator[None]:

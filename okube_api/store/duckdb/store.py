@@ -59,7 +59,10 @@ class DuckStore:
         self._snapshots, self._column_cache = Snapshots(self._database), column_cache or ColumnCache()
         self._recent_parts = RecentParts()
         self._write_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # By application: held by one change at a time, by one that only appends, and during a commit.
         self._change_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._append_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._commit_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._numbering = Numbering(self._database, self._write_locks["_numbers"])
 
     @property
@@ -278,8 +281,24 @@ class DuckStore:
     @asynccontextmanager
     async def begin_change(self, application: str, name: str) -> AsyncIterator[Change]:
         """Begin a transaction; changes of one application wait for each other."""
-        async with self._change_locks[application]:
-            snapshot = Snapshot(self._database)
+        async with self._change_locks[application], self._begin(application, name) as change:
+            yield change
+
+    @asynccontextmanager
+    async def begin_append(self, application: str, name: str) -> AsyncIterator[Change]:
+        """Begin a transaction that only appends; it waits for no change but such ones of the application."""
+        async with self._append_locks[application], self._begin(application, name) as change:
+            yield change
+
+    @asynccontextmanager
+    async def _begin(self, application: str, name: str) -> AsyncIterator[Change]:
+        snapshot = Snapshot(self._database)
+        written_collections: set[str] = set()
+        try:
+            # No commit between the two, or the versions of tables would be those of other rows.
+            async with self._commit_locks[application]:
+                await snapshot.begin()
+                versions = self._snapshots.get_versions(application)
             change = DuckChange(
                 snapshot,
                 application,
@@ -289,15 +308,18 @@ class DuckStore:
                 cache=self._column_cache,
                 recent=self._recent_parts,
                 collections=self._collections,
+                table_versions=versions,
+                commit_lock=self._commit_locks[application],
             )
+            written_collections = change.written_collections
             try:
-                await snapshot.begin()
                 yield change
             finally:
-                for collection in change.written_collections:
-                    self._result_cache.invalidate(collection)
                 await change.abandon()
-                await snapshot.release()
+        finally:
+            for collection in written_collections:
+                self._result_cache.invalidate(collection)
+            await snapshot.release()
 
     async def is_committed(self, application: str, name: str) -> bool:
         """Return whether the change of that name was committed."""
@@ -306,7 +328,12 @@ class DuckStore:
     async def delete_rows(self, application: str) -> None:
         """Delete every row of an application, its numbers and its counters; waits for a running change to end."""
         tables = [table.name for table in self._schema.tables]
-        async with self._change_locks[application], self._snapshots.committing(application, tables):
+        async with (
+            self._change_locks[application],
+            self._append_locks[application],
+            self._commit_locks[application],
+            self._snapshots.committing(application, tables),
+        ):
             for name, parts in await self._database.call(partial(_plan_deletion, tables, application)):
                 await self._database.write(partial(_delete_range, name, "part", parts, application))
             await self._database.write(partial(_delete_all, "_changes", application))

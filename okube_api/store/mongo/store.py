@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -349,6 +349,10 @@ class MongoStore:
                 yield change
             finally:
                 self._revisions.drop_pointers()
+
+    def begin_append(self, application: str, name: str) -> AbstractAsyncContextManager[Change]:
+        """Begin a change; as one that does not only append, it may conflict with any other of the application."""
+        return self.begin_change(application, name)
 
     async def is_committed(self, application: str, name: str) -> bool:
         """Return whether a change of that name was committed."""
