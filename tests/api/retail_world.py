@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -186,9 +187,13 @@ def label_bucket(happening: Happening, period: tuple[date, date], mode: str, gra
         return f"{local.isoweekday()}-{local.hour}"
     if mode == "aggregation":
         return _AGGREGATION[granularity](happening.day)
-    days = [period[0] + timedelta(number) for number in range((period[1] - period[0]).days + 1)]
-    keys = sorted({_HISTOGRAM[granularity](day) for day in days})
-    return str(keys.index(_HISTOGRAM[granularity](happening.day)))
+    return str(_list_buckets(period, granularity).index(_HISTOGRAM[granularity](happening.day)))
+
+
+@cache
+def _list_buckets(period: tuple[date, date], granularity: str) -> list[Any]:
+    days = (period[0] + timedelta(number) for number in range((period[1] - period[0]).days + 1))
+    return sorted({_HISTOGRAM[granularity](day) for day in days})
 
 
 # -- figures ---------------------------------------------------------------------------------------------------------
