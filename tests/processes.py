@@ -2,14 +2,17 @@
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 from okube_api.cli import cli
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from tests.forks import Fork
@@ -19,8 +22,25 @@ LOGIN = {"login": "root@okube.example", "password": PASSWORD}
 
 
 def run_cli(*arguments: str, text: str = "") -> Result:
-    """Run a command in this process; `text` is its standard input."""
-    return CliRunner().invoke(cli, arguments, input=text)
+    """Run a command in this process; `text` is its standard input.
+
+    `CliRunner.invoke` would build all commands again.
+    """
+    runner = CliRunner()
+    status: Any = 0
+    with runner.isolation(input=text) as (output, errors, both):
+        try:
+            _build_commands().main(arguments, prog_name="okube-api")
+        except SystemExit as ending:
+            status = ending.code
+        sys.stdout.flush()
+        return Result(runner, output.getvalue(), errors.getvalue(), both.getvalue(), None, status, None)
+
+
+@cache
+def _build_commands() -> Any:
+    """Return the commands with their options, which typer reads from the functions in 24 ms."""
+    return get_command(cli)
 
 
 class Command(Fork):
