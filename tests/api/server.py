@@ -208,7 +208,7 @@ class Tenant:
 async def run_server(store: str, url: str, **settings: Any) -> AsyncIterator[Server]:
     """Run the application over the store of a URL, with settings by name."""
     clock = MovableClock()
-    defaults = {"login_rate_limit": NO_LIMIT, "captcha_effort": 500}  # all tests log in from one address
+    defaults: Json = {"login_rate_limit": NO_LIMIT, "captcha_effort": 500}  # all tests log in from one address
     app = create_app(Settings(store_url=url, secret_key=SECRET, **defaults | settings), clock=clock)
     async with app.router.lifespan_context(app):
         yield Server(app, store, clock)
