@@ -143,6 +143,7 @@ def _watch_command(connection: socket.socket) -> None:
         for number, file in enumerate(files):
             os.dup2(file, number)
             os.close(file)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a script runs in the background
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)

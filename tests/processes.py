@@ -44,13 +44,16 @@ def _build_commands() -> Any:
 
 
 class Command(Fork):
-    """A command in a process of its own; its messages are on `stderr`."""
+    """A command in a process of its own; its messages are on `stderr`.
 
-    def __init__(self, *arguments: str | Path) -> None:
+    stdin, stdout: descriptors of its standard input and output.
+    """
+
+    def __init__(self, *arguments: str | Path, stdin: int = 0, stdout: int = 1) -> None:
         reading, writing = os.pipe()
         self.stderr = os.fdopen(reading, encoding="utf-8")
         try:
-            super().__init__([*map(str, arguments)], (0, 1, writing))
+            super().__init__([*map(str, arguments)], (stdin, stdout, writing))
         finally:
             os.close(writing)
 
