@@ -2,11 +2,11 @@
 
 The input: port, headers, path (of the events), question (the path that the probe asks), rate (events a second),
 connections, seconds.  Each request has 100 to 1,000 stays of one day.  A request waits for a free connection, so a slow
-server gets fewer events than `rate`.  Once a second, a probe sends one stay to a site that no other stay is sent to,
-and asks until the answer counts it.
+server gets fewer events than `rate`.  The collectors do not wait until their events count, only until they are stored.
+Once a second, a probe sends one stay to a site that no other stay is sent to, and asks until the answer counts it.
 
-The output: events that were acknowledged, requests, errors, seconds, p50_ms and p99_ms until the acknowledgement, and
-`visible`: the number of probes, and p50_ms and p99_ms until the answer counts the stay.
+The output: events that were acknowledged, requests, errors, seconds until all events count, p50_ms and p99_ms until the
+acknowledgement, and `visible`: the number of probes, and p50_ms and p99_ms until the answer counts the stay.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from okube_api.bench.world import SITES, draw_users
 DAY = "2025-12-31"
 PROBE_SITE = f"site-{SITES - 1}"
 _PROBE_S, _POLL_S = 1.0, 0.02
+_VISIBLE, _STORED = 201, 202
 
 
 def generate_bodies(seed: int) -> Iterator[tuple[int, bytes]]:
@@ -60,11 +61,12 @@ class _Collectors:
         self.visible_s: list[float] = []
 
     async def run(self) -> float:
-        """Send until the time is over; return the seconds."""
+        """Send until the time is over; return the seconds until all events count."""
         self._started_s = time.perf_counter()
         self._until_s = self._started_s + self._load["seconds"]
         connections = (self._send_batches() for _ in range(self._load["connections"]))
         await asyncio.gather(*connections, self._probe())
+        await self._wait_until_visible()
         return time.perf_counter() - self._started_s
 
     async def _send_batches(self) -> None:
@@ -77,10 +79,20 @@ class _Collectors:
             started_s = time.perf_counter()
             if started_s >= self._until_s:
                 break
-            status, _ = await send(reader, writer, build_request(self._load["path"], self._headers, body))
+            status, _ = await send(reader, writer, self._build_request(body))
             self.times_s.append(time.perf_counter() - started_s)
-            self.events += count if status == 201 else 0
-            self.errors += status != 201
+            self.events += count if status == _STORED else 0
+            self.errors += status != _STORED
+        writer.close()
+
+    def _build_request(self, body: bytes, query: str = "?wait=false") -> bytes:
+        return build_request(self._load["path"] + query, self._headers, body)
+
+    async def _wait_until_visible(self) -> None:
+        """Send a stay and wait until it counts: events count in the order in which they were sent."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._load["port"])
+        last = self._build_request(write_stay("last", f"site-{SITES - 2}", 0), "")
+        self.errors += (await send(reader, writer, last))[0] != _VISIBLE
         writer.close()
 
     async def _probe(self) -> None:
@@ -91,8 +103,8 @@ class _Collectors:
         while (started_s := time.perf_counter()) < self._until_s:
             probes += 1
             body = write_stay(f"probe-{started_s}", PROBE_SITE, probes % 86400)
-            status, _ = await send(reader, writer, build_request(self._load["path"], self._headers, body))
-            if status != 201:
+            status, _ = await send(reader, writer, self._build_request(body))
+            if status != _STORED:
                 self.errors += 1
                 continue
             while True:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -126,7 +127,7 @@ def time_collectors(folder: Path, run: LiveRun) -> dict[str, Any]:
         memory = read_memory_mib(server.process)
     visible = events["visible"]
     run.echo(
-        f"J: {events['a_second']:,.0f} events a second, {events['errors']} errors, 201 after p50 "
+        f"J: {events['a_second']:,.0f} events a second, {events['errors']} errors, stored after p50 "
         f"{events.get('p50_ms', 0):.0f} ms, p99 {events.get('p99_ms', 0):.0f} ms; visible after p50 "
         f"{visible.get('p50_ms', 0):.0f} ms, p99 {visible.get('p99_ms', 0):.0f} ms"
     )
@@ -135,26 +136,35 @@ def time_collectors(folder: Path, run: LiveRun) -> dict[str, Any]:
 
 
 def time_small_batches(folder: Path, run: LiveRun) -> dict[str, Any]:
-    """Time requests of 1, 10 and 500 stays into applications of all stays, of a tenth of them, and of none."""
-    lines = b"".join(
-        body for (_, body), _ in zip(generate_bodies(7), range(30 * run.rounds), strict=False)
-    ).splitlines()
-    stays = iter(lines)
-    times_ms: dict[str, dict[str, float]] = {key: {} for key in (KEY, SMALL_KEY, EMPTY_KEY)}
+    """Time requests of 1, 10 and 500 stays into applications of all stays, of a tenth of them, and of none.
+
+    Return medians in ms until the stays are stored (`stored_ms`) and until they are visible (`visible_ms`), by
+    application and number of stays.
+    """
+    stays = (line for _, body in generate_bodies(7) for line in body.splitlines())
+    result: dict[str, dict[str, dict[str, float]]] = {"stored_ms": {}, "visible_ms": {}}
     with run_local_server(folder) as server:
         client = _open_client(server)
-        for key, medians in times_ms.items():
+        for key in (KEY, SMALL_KEY, EMPTY_KEY):
+            stored_ms, visible_ms = (of_applications.setdefault(key, {}) for of_applications in result.values())
             for count in BATCH_SIZES:
-                bodies = [b"\n".join(next(stays) for _ in range(count)) for _ in range(run.rounds + 1)]
-                times = [_time_ms(client.send_events, key, "stays", body) for body in bodies]
-                medians[str(count)] = statistics.median(times[1:])
-            run.echo(f"request: {key}: " + ", ".join(f"{count}: {ms:.0f} ms" for count, ms in medians.items()))
-    return {"ms_until_201": times_ms}
+                stored, visible = [], []
+                for _ in range(run.rounds + 1):
+                    bodies = [b"\n".join(islice(stays, count)) for _ in range(2)]
+                    stored.append(_time_ms(client.send_events, key, "stays", bodies[0], waits=False))
+                    client.send_events(key, "stays", next(stays))  # returns when no stay is waiting any more
+                    visible.append(_time_ms(client.send_events, key, "stays", bodies[1]))
+                stored_ms[str(count)] = statistics.median(stored[1:])
+                visible_ms[str(count)] = statistics.median(visible[1:])
+            for name, medians in (("stored", stored_ms), ("visible", visible_ms)):
+                times = ", ".join(f"{count}: {ms:.0f} ms" for count, ms in medians.items())
+                run.echo(f"request: {key}, {name}: {times}")
+    return result
 
 
-def _time_ms(work: Callable[..., object], *arguments: object) -> float:
+def _time_ms(work: Callable[..., object], *arguments: object, **options: object) -> float:
     started_s = time.perf_counter()
-    work(*arguments)
+    work(*arguments, **options)
     return (time.perf_counter() - started_s) * 1000
 
 

@@ -148,10 +148,17 @@ class BenchClient:
         """Send a GET request and return the body of the answer.  Raise RuntimeError unless the status is 200."""
         return self._send("GET", path, None)
 
-    def send_events(self, application: str, kind: str, lines: bytes) -> None:
-        """Send NDJSON of events and wait until they are visible.  Raise RuntimeError unless the status is 201."""
+    def send_events(self, application: str, kind: str, lines: bytes, *, waits: bool = True) -> None:
+        """Send NDJSON of events, and wait until they are visible, or only until they are stored.
+
+        Raise RuntimeError when they are not.
+        """
         headers = {**self.headers, "Content-Type": "application/x-ndjson"}
-        self._send("POST", f"/applications/{application}/ingest/{kind}", lines, headers, 201)
+        path = f"/applications/{application}/ingest/{kind}"
+        if waits:
+            self._send("POST", path, lines, headers, 201)
+        else:
+            self._send("POST", f"{path}?wait=false", lines, headers, 202)
 
     def _send(
         self,
