@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.api.server import Json, Tenant
+from tests.api.server import Json, Server, Tenant
 from tests.tables.workbooks import write_workbook
 
 pytestmark = pytest.mark.anyio
@@ -98,12 +98,22 @@ async def preview(tenant: Tenant, body: bytes, **params: str) -> Json:
     return answer
 
 
-@pytest.fixture
-async def shop(tenant: Tenant) -> Tenant:
-    """Provide an application with two sites."""
+async def add_sites(tenant: Tenant) -> Tenant:
     for key, name in (("lyon", "Lyon Part-Dieu"), ("paris", "Paris")):
         await tenant.create("sites", online=True, key=key, name=name, timezone="Europe/Paris")
     return tenant
+
+
+@pytest.fixture(scope="module")
+async def shop(shared_server: Server) -> Tenant:
+    """Provide an application with two sites to all tests that ingest nothing."""
+    return await add_sites(await shared_server.take_tenant())
+
+
+@pytest.fixture
+async def own_shop(tenant: Tenant) -> Tenant:
+    """Provide an application with two sites."""
+    return await add_sites(tenant)
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -139,25 +149,25 @@ async def test_days_that_are_none_in_the_given_order_are_as_in_the_file(shop: Te
 
 
 @pytest.mark.parametrize("kind", ["visits", "purchases"])
-async def test_a_file_is_read_by_its_guesses(shop: Tenant, kind: str) -> None:
+async def test_a_file_is_read_by_its_guesses(own_shop: Tenant, kind: str) -> None:
     """Check that an ingest with the guessed options accepts every line."""
     body = FILES[kind][0].encode("cp1252")
-    answer = await preview(shop, body)
+    answer = await preview(own_shop, body)
     params = {name: answer[name] for name in ("encoding", "delimiter", "dates", "timezone") if answer[name]}
     for option, name in (("mapper", "mapper"), ("time", "times"), ("unit", "units")):
         params |= {f"{option}[{field}]": value for field, value in answer[name].items()}
-    response = await shop.editor.post(
-        f"{shop.url}/ingest/{kind}", content=body, headers={"Content-Type": answer["format"]}, params=params
+    response = await own_shop.editor.post(
+        f"{own_shop.url}/ingest/{kind}", content=body, headers={"Content-Type": answer["format"]}, params=params
     )
     assert response.status_code == 201, response.text
     assert response.json()["rejected"] == 0
 
 
-async def test_durations_with_hours_are_read_as_guessed(shop: Tenant) -> None:
+async def test_durations_with_hours_are_read_as_guessed(own_shop: Tenant) -> None:
     body = "Client;Magasin;Arrivée;Durée\nC1;Paris;13/05/24 10:30;00:12:30\nC2;Paris;14/05/24 11:30;1:02:00\n".encode()
-    answer = await preview(shop, body, kind="stays")
+    answer = await preview(own_shop, body, kind="stays")
     assert answer["mapper"]["duration_s"] == "Durée"
-    await expect_accepted(shop, answer, body, [2, 3])
+    await expect_accepted(own_shop, answer, body, [2, 3])
 
 
 @pytest.mark.parametrize(("user", "kind"), [("N° carte", "visits"), ("Panéliste", "stays")])
@@ -190,21 +200,21 @@ TITLED = (
 
 
 @pytest.mark.parametrize("ending", ["", ";;;"])
-async def test_titles_above_the_header_are_skipped(shop: Tenant, ending: str) -> None:
+async def test_titles_above_the_header_are_skipped(own_shop: Tenant, ending: str) -> None:
     """Check that preview, dry run and ingest find the same header."""
     lines = [";".join(cells) for cells in TITLED]
     body = "\r\n".join(line.rstrip(";") + ending if index < 3 else line for index, line in enumerate(lines)).encode()
-    answer = await preview(shop, body)
+    answer = await preview(own_shop, body)
     assert [column["name"] for column in answer["columns"]] == TITLED[3]
     assert answer["kind"] == "visits"
-    await expect_accepted(shop, answer, body, [5, 6])
+    await expect_accepted(own_shop, answer, body, [5, 6])
 
 
-async def test_titles_in_workbooks_are_skipped(shop: Tenant) -> None:
+async def test_titles_in_workbooks_are_skipped(own_shop: Tenant) -> None:
     body = write_workbook({"Export": [[cell or None for cell in cells] for cells in TITLED]})
-    answer = await preview(shop, body)
+    answer = await preview(own_shop, body)
     assert answer["kind"] == "visits"
-    await expect_accepted(shop, answer, body, [5, 6])
+    await expect_accepted(own_shop, answer, body, [5, 6])
 
 
 async def expect_accepted(shop: Tenant, answer: Json, body: bytes, lines: list[int]) -> None:

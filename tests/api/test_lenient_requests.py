@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -24,30 +25,31 @@ async def list_keys(client: httpx.AsyncClient, url: str, **options: Any) -> list
     return [document["key"] for document in answer.json()["documents"]]
 
 
-async def create_sites(tenant: Tenant) -> None:
-    """Create an active and an inactive site."""
+@pytest.fixture(scope="module")
+async def shop(shared_server: Server) -> Tenant:
+    """Create an application with an active and an inactive site and a study; tests must not change it."""
+    tenant = await shared_server.take_tenant()
     await tenant.create("sites", key="on", active=True, **SITE)
     await tenant.create("sites", key="off", active=False, **SITE)
+    await tenant.create("studies", key="everywhere")
+    return tenant
 
 
 @pytest.mark.parametrize(
     "query",
     ["q=", "app=", "_=1711983600000", "_ts=1&_ts=2", "q=&q=", "q=&_x"],
 )
-async def test_empty_and_underscored_parameters_mean_nothing(tenant: Tenant, query: str) -> None:
-    await create_sites(tenant)
-    for url in (f"{tenant.url}/sites?{query}", f"/sites?{query}&app={tenant.key}"):
-        assert await list_keys(tenant.reader, url.replace("app=&", "")) == ["on", "off"]
+async def test_empty_and_underscored_parameters_mean_nothing(shop: Tenant, query: str) -> None:
+    for url in (f"{shop.url}/sites?{query}", f"/sites?{query}&app={shop.key}"):
+        assert await list_keys(shop.reader, url.replace("app=&", "")) == ["on", "off"]
 
 
 @pytest.mark.parametrize(
     ("value", "keys"), [("TRUE", ["on"]), ("True", ["on"]), ("1", ["on"]), ("False", ["off"]), ("0", ["off"])]
 )
-async def test_booleans_are_read_in_any_case_and_as_digits(tenant: Tenant, value: str, keys: list[str]) -> None:
-    await create_sites(tenant)
-    assert await list_keys(tenant.reader, f"{tenant.url}/sites", params={"active": value}) == keys
-    await tenant.create("studies", key="everywhere")
-    assert await list_keys(tenant.reader, f"{tenant.url}/studies", params={"g": value}) == ["everywhere"]
+async def test_booleans_are_read_in_any_case_and_as_digits(shop: Tenant, value: str, keys: list[str]) -> None:
+    assert await list_keys(shop.reader, f"{shop.url}/sites", params={"active": value}) == keys
+    assert await list_keys(shop.reader, f"{shop.url}/studies", params={"g": value}) == ["everywhere"]
 
 
 @pytest.mark.parametrize("value", ["yes", "2", "tru", "01", "null"])
@@ -67,20 +69,19 @@ async def test_instants_may_be_in_milliseconds(tenant: Tenant, parameter: str, k
     assert (await tenant.reader.get(f"{tenant.url}/campaigns?{parameter}=171383040099")).status_code == 400
 
 
-async def test_app_may_repeat_the_application_of_the_path(tenant: Tenant, other_tenant: Tenant) -> None:
-    await create_sites(tenant)
-    site = f"{tenant.url}/sites/on"
-    for name in (tenant.key, tenant.id, tenant.id.upper(), ""):
-        assert await list_keys(tenant.reader, f"{tenant.url}/sites", params={"app": name}) == ["on", "off"]
-        assert (await tenant.reader.get(site, params={"app": name})).status_code == 200
-        answered = await tenant.reader.post(f"{tenant.url}/presence/analytics", params={"app": name}, json=PRESENCE)
+async def test_app_may_repeat_the_application_of_the_path(shop: Tenant, other_tenant: Tenant) -> None:
+    site = f"{shop.url}/sites/on"
+    for name in (shop.key, shop.id, shop.id.upper(), ""):
+        assert await list_keys(shop.reader, f"{shop.url}/sites", params={"app": name}) == ["on", "off"]
+        assert (await shop.reader.get(site, params={"app": name})).status_code == 200
+        answered = await shop.reader.post(f"{shop.url}/presence/analytics", params={"app": name}, json=PRESENCE)
         assert answered.status_code == 200
     for name in (other_tenant.key, other_tenant.id, "nothing"):
-        for url in (f"{tenant.url}/sites", site):
-            answer = await tenant.reader.get(url, params={"app": name})
+        for url in (f"{shop.url}/sites", site):
+            answer = await shop.reader.get(url, params={"app": name})
             assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/app")
     for url in (f"{other_tenant.url}/sites", f"{other_tenant.url}/sites/on"):
-        assert (await tenant.reader.get(url, params={"app": tenant.key})).status_code == 404
+        assert (await shop.reader.get(url, params={"app": shop.key})).status_code == 404
 
 
 async def test_uplift_of_presence_is_ignored(tenant: Tenant) -> None:
@@ -104,31 +105,40 @@ async def test_an_empty_captcha_is_none(server: Server, nobody: httpx.AsyncClien
 # -- the application in the body of a list -----------------------------------------------------------------------
 
 
-@pytest.fixture
-async def both(server: Server, tenant: Tenant, other_tenant: Tenant) -> httpx.AsyncClient:
-    """Return a client with a role in two applications that have a resource of each kind."""
-    for each, key in ((tenant, "first"), (other_tenant, "second")):
+@dataclass(frozen=True)
+class Both:
+    """Two applications that have a resource of each kind, and a client with a role in both."""
+
+    first: Tenant
+    second: Tenant
+    client: httpx.AsyncClient
+
+
+@pytest.fixture(scope="module")
+async def both(shared_server: Server) -> Both:
+    """Create two applications; tests must not change them."""
+    first, second = await shared_server.take_tenant(), await shared_server.take_tenant()
+    for each, key in ((first, "first"), (second, "second")):
         await each.create("sites", key=key, **SITE)
         await each.create("pois", key=key, name="Poi", coordinates=[6.17, 49.12])
         await each.create("campaigns", key=key)
         await each.create("studies", key=key)
-    return server.client_of(await server.create_user(roles={tenant.id: Role.READER, other_tenant.id: Role.READER}))
+    user = await shared_server.create_user(roles={first.id: Role.READER, second.id: Role.READER})
+    return Both(first, second, shared_server.client_of(user))
 
 
 @pytest.mark.parametrize("kind", ["sites", "pois", "campaigns", "studies"])
-async def test_a_list_is_of_the_application_in_its_body(
-    tenant: Tenant, other_tenant: Tenant, both: httpx.AsyncClient, kind: str
-) -> None:
+async def test_a_list_is_of_the_application_in_its_body(both: Both, kind: str) -> None:
     url = f"/{kind}"
-    assert await list_keys(both, url) == ["first", "second"]
-    for app, key in ((tenant.key, "first"), (other_tenant.id, "second")):
-        assert await list_keys(both, url, json={"app": app}) == [key]
-        assert await list_keys(both, url, json={"app": app}, params={"app": app}) == [key]
-        as_csv = await both.request("GET", url, json={"app": app}, headers={"Accept": "text/csv"})
+    assert await list_keys(both.client, url) == ["first", "second"]
+    for app, key in ((both.first.key, "first"), (both.second.id, "second")):
+        assert await list_keys(both.client, url, json={"app": app}) == [key]
+        assert await list_keys(both.client, url, json={"app": app}, params={"app": app}) == [key]
+        as_csv = await both.client.request("GET", url, json={"app": app}, headers={"Accept": "text/csv"})
         assert len(as_csv.text.strip().splitlines()) == 2
     for body in ({}, {"app": None}, {"app": ""}):
-        assert await list_keys(both, url, json=body) == ["first", "second"]
-    assert await list_keys(both, f"{tenant.url}/{kind}", json={"app": tenant.key}) == ["first"]
+        assert await list_keys(both.client, url, json=body) == ["first", "second"]
+    assert await list_keys(both.client, f"{both.first.url}/{kind}", json={"app": both.first.key}) == ["first"]
 
 
 @pytest.mark.parametrize(
@@ -143,21 +153,19 @@ async def test_a_list_is_of_the_application_in_its_body(
         (b"\xff", ""),
     ],
 )
-async def test_an_invalid_body_of_a_list_is_400(both: httpx.AsyncClient, body: bytes, pointer: str) -> None:
-    answer = await both.request("GET", "/sites", content=body, headers={"Content-Type": "application/json"})
+async def test_an_invalid_body_of_a_list_is_400(both: Both, body: bytes, pointer: str) -> None:
+    answer = await both.client.request("GET", "/sites", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
 
 
-async def test_an_application_in_a_body_is_checked_like_others(
-    tenant: Tenant, other_tenant: Tenant, both: httpx.AsyncClient
-) -> None:
+async def test_an_application_in_a_body_is_checked_like_others(both: Both) -> None:
     statuses = [
         (await client.request("GET", url, json={"app": app})).status_code
         for client, url, app in (
-            (both, "/sites", "nothing"),
-            (tenant.reader, "/sites", other_tenant.key),
-            (both, f"/sites?app={tenant.key}", other_tenant.key),
-            (both, f"{tenant.url}/sites", other_tenant.key),
+            (both.client, "/sites", "nothing"),
+            (both.first.reader, "/sites", both.second.key),
+            (both.client, f"/sites?app={both.first.key}", both.second.key),
+            (both.client, f"{both.first.url}/sites", both.second.key),
         )
     ]
     assert statuses == [404, 404, 400, 400]

@@ -11,17 +11,17 @@ pytestmark = pytest.mark.anyio
 DAYS = ("2024-06-09", "2024-06-10", "2024-06-11")
 
 
-@pytest.fixture
-async def client(server: Server) -> httpx.AsyncClient:
+@pytest.fixture(scope="module")
+async def client(shared_server: Server) -> httpx.AsyncClient:
     """Create two applications with a campaign and a study on each of three days; return a reader of both."""
     roles = {}
     for name, timezone in (("paris", "Europe/Paris"), ("tokyo", "Asia/Tokyo")):
-        tenant = await server.create_tenant(timezone=timezone)
+        tenant = await shared_server.create_tenant(timezone=timezone)
         roles[tenant.id] = Role.READER
         for day in DAYS:
             for kind in ("campaigns", "studies"):
                 await tenant.create(kind, key=f"{name} {day}", **{"from": day, "to": day})
-    return server.client_of(await server.create_user(roles=roles))
+    return shared_server.client_of(await shared_server.create_user(roles=roles))
 
 
 @pytest.mark.parametrize("kind", ["campaigns", "studies"])
