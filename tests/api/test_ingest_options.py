@@ -414,6 +414,10 @@ async def test_sites_by_their_name(shop: Tenant) -> None:
             {"line": 4, "reason": "'site': No site has this id, key or name."},
         ],
     )
+    local = [{**row, "at": "2024-07-05 10:00:00"} for row in rows]
+    lines = await try_file(shop, "visits", to_ndjson(local), NDJSON, timezone="site")
+    messages = [f"'site': {error['message']}" for line in lines for error in line["errors"]]
+    assert messages == [reason["reason"] for reason in batch["reasons"]]
     same = [{**row, "site": "b1"} for row in rows]
     assert (await ingest(shop, "visits", to_ndjson(same))).json()["duplicate"] == 3
 

@@ -107,7 +107,8 @@ class ReferenceResolver:
                 else place.get("timezone") or default
                 for place in places
             }
-            id_of = _index_by_name(places)[0] if REFERENCES[field] in _NAMED else {}
+            id_of, ambiguous = _index_by_name(places) if REFERENCES[field] in _NAMED else ({}, set())
+            self._ambiguous[REFERENCES[field]] |= ambiguous
             for place in places:  # after the names, as keys count more
                 id_of |= dict.fromkeys(place.get("names") or filter(None, [place.get("key")]), place["_id"])
             zones[field] = by_id, {name: by_id[identifier] for name, identifier in id_of.items()}
