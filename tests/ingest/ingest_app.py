@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from okube_api.ingest.load.pseudonyms import DEVICE, USER, Pseudonyms
 from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.service import Ingest
 from okube_api.kit.application import Application
+from okube_api.kit.ids import new_id
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.protocol import Store
@@ -68,6 +70,11 @@ def build_place_document(place: Place, application: str, place_cells: PlaceCells
         active=place.active,
         **location,
     )
+
+
+def with_new_id(tenant: Tenant) -> Tenant:
+    """Return a tenant whose application is none of those of earlier tests, whose rows remain in the store."""
+    return replace(tenant, id=new_id(NOW))
 
 
 def to_ndjson(events: Iterable[Json]) -> str:

@@ -6,9 +6,11 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
+from okube_api.store.protocol import Store
 from okube_api.store.values import Json
 
 from tests.by_hand.truth import Truth
+from tests.ingest.ingest_app import IngestApp, with_new_id
 from tests.truth.tenant import Tenant, beta
 
 TIME_FIELDS: Mapping[str, str] = {
@@ -47,6 +49,11 @@ def build_spring_tenant() -> Tenant:
 
     events = {kind: [event for event in sent if is_sent(event)] for kind, sent in tenant.events.items()}
     return replace(tenant, truth=keep_spring(tenant.truth), events=events)
+
+
+async def create_spring_app(store: Store) -> IngestApp:
+    """Create the documents of the tenant, as those of an application with an id of its own."""
+    return await IngestApp(store, with_new_id(build_spring_tenant())).create_documents()
 
 
 @lru_cache

@@ -18,7 +18,7 @@ from okube_api.store_schema import SCHEMA
 from pymongo import MongoClient
 
 from tests.ingest.ingest_app import IngestApp
-from tests.ingest.spring import build_spring_tenant
+from tests.ingest.spring import build_spring_tenant, create_spring_app
 from tests.store.proxy import Proxy, open_proxy
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -34,7 +34,7 @@ async def database(mongo_uri: str, request: pytest.FixtureRequest) -> AsyncItera
         store = MongoStore(f"mongodb://127.0.0.1:{proxy.port}/{name}", SCHEMA)
         await store.start()
         try:
-            app = await IngestApp(store, build_spring_tenant()).create_documents()
+            app = await create_spring_app(store)
             yield Outage(proxy, store, is_cut=request.param == "cut"), app
         finally:
             await store.close()

@@ -10,7 +10,7 @@ from okube_api.ingest.events.kinds import KINDS
 from okube_api.store.protocol import Store
 
 from tests.ingest.expected import ALL, assert_tables
-from tests.ingest.ingest_app import IngestApp
+from tests.ingest.ingest_app import IngestApp, with_new_id
 from tests.ingest.spring import build_spring_tenant
 from tests.truth.tenant import alpha
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_every_kind_at_once(empty_store: Store) -> None:
     tenant = alpha() if "OKUBE_FUZZ" in os.environ else build_spring_tenant()  # the larger one takes its time
-    app = await IngestApp(empty_store, tenant).create_documents()
+    app = await IngestApp(empty_store, with_new_id(tenant)).create_documents()
     for batch in await app.ingest_all(tenant.events):
         accepted = len(tenant.events[batch["kind"]])
         assert (batch["state"], batch["accepted"], batch["duplicate"]) == ("visible", accepted, 0), batch
@@ -30,7 +30,7 @@ async def test_every_kind_at_once(empty_store: Store) -> None:
 async def test_files_in_any_order_lead_to_the_same_facts(empty_store: Store) -> None:
     """Send files in any order, with some lines in two files.  Send a wrong file in between, and remove it later."""
     dice, tenant = Random(0), build_spring_tenant()
-    app = await IngestApp(empty_store, tenant).create_documents()
+    app = await IngestApp(empty_store, with_new_id(tenant)).create_documents()
     files = [(kind, part) for kind in KINDS for part in split_at_random(dice, tenant.events[kind])]
     dice.shuffle(files)
     middle = len(files) // 2
@@ -47,7 +47,7 @@ async def test_files_in_any_order_lead_to_the_same_facts(empty_store: Store) -> 
 @pytest.mark.parametrize("kind", ["visits", "deliveries"])
 async def test_a_panel_published_with_another_kind_weights_all_facts(empty_store: Store, kind: str) -> None:
     tenant = build_spring_tenant()
-    app, last = await IngestApp(empty_store, tenant).create_documents(), ("panelists", kind)
+    app, last = await IngestApp(empty_store, with_new_id(tenant)).create_documents(), ("panelists", kind)
     await app.ingest_all({name: events for name, events in tenant.events.items() if name not in last})
     await app.ingest_all({name: tenant.events[name] for name in last})
     assert_tables(await app.read_tables(), tenant.truth, *ALL)

@@ -24,13 +24,13 @@ from okube_api.store.values import Json
 
 from tests.ingest.expected import ALL, assert_tables
 from tests.ingest.ingest_app import SECRET, IngestApp, get_fixed_time
-from tests.ingest.spring import build_spring_tenant
+from tests.ingest.spring import build_spring_tenant, create_spring_app
 
 pytestmark = pytest.mark.anyio
 
 
 async def open_full_app(store: Store) -> IngestApp:
-    app = await IngestApp(store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(store)
     await app.ingest_all(build_spring_tenant().events)
     return app
 
@@ -114,14 +114,14 @@ def _seconds(text: str) -> int:
 
 
 async def test_without_events_nothing_is_invalidated(empty_store: Store) -> None:
-    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(empty_store)
     invalidation = Invalidation(app.ingest)
     async with invalidation.invalidate(app.application.id, (ResourceChange("sites", ("x",), ChangeKind.DELETED),)):
         assert await empty_store.find(PENDING, EVERYTHING) == []
 
 
 async def test_campaigns_have_the_days_of_their_data(empty_store: Store) -> None:
-    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(empty_store)
     campaign = app.truth.campaigns[0]
 
     async def read_period() -> tuple[str | None, str | None]:
@@ -141,7 +141,7 @@ async def test_campaigns_have_the_days_of_their_data(empty_store: Store) -> None
 @pytest.mark.slow
 async def test_counts_stay_in_the_bands_that_they_were_made_with_until_the_rebuild(empty_store: Store) -> None:
     """Change the bands, send events before the facts are rebuilt, then rebuild: partly first, which rebuilds all."""
-    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(empty_store)
     events, own = build_spring_tenant().events, app.application.id
     stays = events["stays"]
     before = {bands: tuple(getattr(app.application.settings.bands, bands.value)) for bands in Bands}

@@ -27,7 +27,7 @@ from tests.engine.rows_presence import build_presence_facts
 from tests.ingest.event_truth import Batch, build_truth, find_zones, to_instant
 from tests.ingest.ingest_app import DEFAULT_CELLS, IngestApp
 from tests.ingest.rows import to_comparable
-from tests.ingest.spring import build_spring_tenant, list_events_by_id
+from tests.ingest.spring import build_spring_tenant, create_spring_app, list_events_by_id
 
 pytestmark = [
     pytest.mark.anyio,
@@ -237,7 +237,7 @@ def list_late_events() -> list[tuple[str, Json, Callable[[Json], dict[str, Days]
 async def app(empty_store: Store) -> IngestApp:
     """Provide the spring, ingested in a store that is watched."""
     watched: Any = WatchedStore(empty_store)
-    app = await IngestApp(watched, build_spring_tenant()).create_documents()
+    app = await create_spring_app(watched)
     await app.ingest_all(build_spring_tenant().events)
     return app
 
@@ -251,21 +251,17 @@ async def test_late_events_refresh_the_days_they_touch(app: IngestApp) -> None:
         await assert_replaced(app, must, may, partial(app.ingest.remove_batch, app.application, batch))
 
 
-async def test_days_between_late_events_are_not_written(app: IngestApp) -> None:
-    """Ingest a file of deliveries of two days of a week."""
-    late = [case for case in list_late_events() if case[0] == "deliveries"]
-    may = {"deliveries": frozenset(day for _, event, compute_days in late for day in compute_days(event)["deliveries"])}
-    must = find_changed_days(add_to_truth(), add_to_truth("deliveries", *(_frozen(event) for _, event, _ in late)))
-    await assert_replaced(app, must, may, partial(app.ingest_events, "deliveries", [event for _, event, _ in late]))
-
-
-async def test_duplicates_refresh_nothing(app: IngestApp) -> None:
-    """Ingest every file again: the batches are appended to the ledger, and nothing is replaced."""
+async def test_only_days_that_differ_are_written(app: IngestApp) -> None:
+    """Ingest every file again, which is appended to the ledger; then a file of deliveries of two days of a week."""
     watched: Any = app.store
     watched.replaced.clear()
     batches = await app.ingest_all(build_spring_tenant().events)
     assert {batch["accepted"] for batch in batches} == {0}
     assert not watched.replaced
+    late = [case for case in list_late_events() if case[0] == "deliveries"]
+    may = {"deliveries": frozenset(day for _, event, compute_days in late for day in compute_days(event)["deliveries"])}
+    must = find_changed_days(add_to_truth(), add_to_truth("deliveries", *(_frozen(event) for _, event, _ in late)))
+    await assert_replaced(app, must, may, partial(app.ingest_events, "deliveries", [event for _, event, _ in late]))
 
 
 async def assert_replaced(

@@ -18,7 +18,7 @@ from okube_api.store.schema import Table
 from okube_api.store.values import Json
 
 from tests.ingest.ingest_app import IngestApp, stream_chunks
-from tests.ingest.spring import build_spring_tenant
+from tests.ingest.spring import create_spring_app
 
 pytestmark = pytest.mark.anyio
 
@@ -89,7 +89,7 @@ class WatchedChange:
 async def app(empty_store: Store) -> IngestApp:
     """Provide an application with many batches."""
     store: Any = LedgerWatch(empty_store)
-    app = await IngestApp(store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(store)
     rows = {"part": [UNDATED_PART] * len(EARLIER), "number": list(EARLIER), "kind": list(EARLIER.values())}
     async with empty_store.begin_change(app.application.id, "earlier") as change:
         await change.replace(LEDGER, [UNDATED_PART], pa.table(rows))

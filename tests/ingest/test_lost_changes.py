@@ -25,7 +25,7 @@ from okube_api.store.protocol import Store
 from okube_api.store.values import Json
 
 from tests.ingest.ingest_app import NOW, SECRET, IngestApp, get_fixed_time
-from tests.ingest.spring import build_spring_tenant
+from tests.ingest.spring import create_spring_app
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -54,7 +54,7 @@ def build_pings(app: IngestApp, silence: int) -> list[Json]:
 
 async def open_app(store: Store) -> IngestApp:
     """Return an application with the pings of all users."""
-    app = await IngestApp(store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(store)
     await app.ingest_events("pings", [ping for silence in SILENCES for ping in build_pings(app, silence)])
     return app
 
@@ -138,7 +138,7 @@ async def test_change_back_by_a_writer_with_an_old_document(empty_store: Store) 
 
 
 async def test_publication_by_a_request_that_began_before_the_change(empty_store: Store) -> None:
-    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(empty_store)
     for silence in SILENCES[:2]:
         await app.ingest_events("pings", build_pings(app, silence))
     invalidation = Invalidation(app.ingest)

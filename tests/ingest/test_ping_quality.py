@@ -22,7 +22,7 @@ from okube_api.store.values import Json
 from okube_api.store_schema import SCHEMA
 from pymongo import MongoClient
 
-from tests.ingest.ingest_app import SECRET, IngestApp, get_fixed_time
+from tests.ingest.ingest_app import SECRET, IngestApp, get_fixed_time, with_new_id
 from tests.ingest.spring import build_spring_tenant
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +34,7 @@ COUNTS = ("unmatched", "inaccurate", "moving", "jumps")
 
 async def create_app(store: Store, **stays: Any) -> IngestApp:
     """Create an application with these settings of stays."""
-    app = IngestApp(store, build_spring_tenant())
+    app = IngestApp(store, with_new_id(build_spring_tenant()))
     app.document["settings"] = {"stays": stays}
     app.application = Application.from_document(app.document)
     return await app.create_documents()

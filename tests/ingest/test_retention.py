@@ -11,8 +11,8 @@ from okube_api.store.protocol import Store
 
 from tests.by_hand.truth import Truth
 from tests.ingest.expected import ALL, assert_tables
-from tests.ingest.ingest_app import NOW, SECRET, IngestApp, get_fixed_time
-from tests.ingest.spring import build_spring_tenant
+from tests.ingest.ingest_app import NOW, SECRET, get_fixed_time
+from tests.ingest.spring import create_spring_app
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +48,7 @@ def drop_before(truth: Truth, first_day: date) -> Truth:
 @pytest.mark.slow
 async def test_facts_are_as_if_expired_events_had_never_been_sent(empty_store: Store) -> None:
     """Delete day after day, until nothing is left."""
-    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(empty_store)
     await app.ingest_all(app.tenant.events)
     for first_day in (date(2024, 3, 26), date(2024, 3, 31), date(2024, 4, 1), date(2024, 8, 1)):
         await build_ingest(empty_store, first_day).delete_expired()
@@ -57,7 +57,7 @@ async def test_facts_are_as_if_expired_events_had_never_been_sent(empty_store: S
 
 async def test_expired_events_are_rejected(empty_store: Store) -> None:
     """Check that events of the first day of the retention period are accepted."""
-    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(empty_store)
     app.ingest = build_ingest(empty_store, date(2024, 3, 26))
     site = app.truth.sites[0].key
     lines = [f'{{"user": "somebody", "site": "{site}", "at": "2024-03-{day}T00:00:00Z"}}' for day in (25, 26)]
@@ -69,7 +69,7 @@ async def test_expired_events_are_rejected(empty_store: Store) -> None:
 
 async def test_rejected_lines_expire(empty_store: Store) -> None:
     """Check that lines, which may contain names, are deleted after the retention period."""
-    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(empty_store)
     batch = await app.ingest_text("visits", '{"user": "somebody"}\n')
     await build_ingest(empty_store, NOW.date()).delete_expired()
     assert [line async for line in app.ingest.stream_rejected(batch)]

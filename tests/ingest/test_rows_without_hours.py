@@ -12,8 +12,7 @@ from okube_api.store.protocol import Change, Store
 from okube_api.store.schema import Table
 
 from tests.ingest.expected import ALL, assert_tables
-from tests.ingest.ingest_app import IngestApp
-from tests.ingest.spring import build_spring_tenant
+from tests.ingest.spring import build_spring_tenant, create_spring_app
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -35,7 +34,7 @@ async def remove_hours(change: Change, table: Table, *, keeps_rows: bool) -> Non
 
 async def test_hours_are_added_to_facts_of_an_earlier_version(empty_store: Store) -> None:
     tenant = build_spring_tenant()
-    app = await IngestApp(empty_store, tenant).create_documents()
+    app = await create_spring_app(empty_store)
     await app.ingest_all({kind: events[:-4] if kind in KINDS else events for kind, events in tenant.events.items()})
     async with empty_store.begin_change(app.application.id, "an earlier version") as change:
         for fact in (fact for fact in FACTS if fact.has_hours):

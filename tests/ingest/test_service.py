@@ -30,7 +30,7 @@ from okube_api.store_schema import SCHEMA
 
 from tests.ingest.expected import ALL, assert_tables
 from tests.ingest.ingest_app import NOW, SECRET, IngestApp, get_fixed_time
-from tests.ingest.spring import build_spring_tenant
+from tests.ingest.spring import create_spring_app
 
 pytestmark = pytest.mark.anyio
 
@@ -39,10 +39,6 @@ LYON, POI = (4.8320, 45.7578), "bellecour"
 
 def build_stay(user: str, start: str, **more: Any) -> Json:
     return {"user": user, "site": "lyon-2", "start": start, "duration_s": 600, "zone": "indoor", **more}
-
-
-async def create_app(store: Store) -> IngestApp:
-    return await IngestApp(store, build_spring_tenant()).create_documents()
 
 
 async def read_rows(app: IngestApp, table: Table) -> list[Json]:
@@ -64,7 +60,7 @@ async def ingest_and_count(app: IngestApp, kind: str, *events: Json, **options: 
 
 
 async def test_an_event_counts_once(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     first, other = build_stay("a", "2024-03-28T10:00:00Z"), build_stay("a", "2024-03-28T10:00:00Z", duration_s=700)
     same = {**first, "start": "2024-03-28T11:00:00+01:00"}
     assert await ingest_and_count(app, "stays", first, same, other) == (2, 1, 0)
@@ -74,7 +70,7 @@ async def test_an_event_counts_once(empty_store: Store) -> None:
 
 async def test_events_with_the_same_id_count_once(empty_store: Store) -> None:
     """Check that the id decides and not the content, and that the first event with an id counts."""
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     assert await ingest_and_count(app, "stays", build_stay("a", "2024-03-28T10:00:00Z", id="x")) == (1, 0, 0)
     assert await ingest_and_count(app, "stays", build_stay("a", "2024-03-28T10:00:00Z", id="x", duration_s=700)) == (
         0,
@@ -86,7 +82,7 @@ async def test_events_with_the_same_id_count_once(empty_store: Store) -> None:
 
 
 async def test_the_latest_batch_of_a_natural_key_counts(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     await app.ingest_events("stays", [build_stay("a", "2024-03-28T10:00:00Z"), build_stay("b", "2024-03-28T10:00:00Z")])
     assert [weight for *_, weight in await read_stays(app)] == [1000, 1000]
     assert await ingest_and_count(app, "panelists", {"user": "a", "weight": 2}, {"user": "b", "weight": 3}) == (2, 0, 0)
@@ -100,7 +96,7 @@ async def test_the_latest_batch_of_a_natural_key_counts(empty_store: Store) -> N
 
 
 async def test_a_second_file_of_deliveries_replaces_the_first(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     day, other = {"campaign": "mails", "day": "2024-03-28"}, {"campaign": "mails", "day": "2024-03-29"}
     assert await ingest_and_count(app, "deliveries", {**day, "prints": 5}, {**other, "prints": 6}) == (2, 0, 0)
     second = await app.ingest_events("deliveries", [{**day, "prints": 7}, {**day, "site": "lyon-2", "prints": 1}])
@@ -110,7 +106,7 @@ async def test_a_second_file_of_deliveries_replaces_the_first(empty_store: Store
 
 
 async def test_distances_follow_areas_that_move(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     lng, lat = LYON
     area = {"code": "693820101", "name": "Near", "lng": lng, "lat": lat}
     await app.ingest_events("panelists", [{"user": "a", "home": "693820101"}])
@@ -136,7 +132,7 @@ async def test_distances_follow_areas_that_move(empty_store: Store) -> None:
 
 
 async def test_lines_that_name_an_unknown_resource_are_rejected(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     events = [
         build_stay("a", "2024-03-28T10:00:00Z"),
         build_stay("a", "2024-03-28T11:00:00Z", site="nowhere"),
@@ -156,7 +152,7 @@ async def test_lines_that_name_an_unknown_resource_are_rejected(empty_store: Sto
 
 
 async def test_a_batch_of_invalid_lines_is_visible_and_empty(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     batch = await app.ingest_text("stays", "oh\nno\n")
     assert (batch["state"], batch["accepted"], batch["rejected"]) == ("visible", 0, 2)
     assert (await app.ingest_text("stays", ""))["accepted"] == 0
@@ -172,7 +168,7 @@ async def stream_and_fail() -> AsyncIterator[bytes]:
 
 
 async def test_an_interrupted_file_leaves_no_events(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     with pytest.raises(ConnectionResetError):
         await app.ingest.ingest(app.application, "areas", EventFile(stream_and_fail(), Format.NDJSON))
     (batch,) = await app.ingest.batches.find_in_states(State.INTERRUPTED)
@@ -181,7 +177,7 @@ async def test_an_interrupted_file_leaves_no_events(empty_store: Store) -> None:
 
 
 async def test_waiting_batches_are_published_by_the_next_process(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     events = app.tenant.events
     for kind in ("areas", "panelists", "stays", "pings"):
         await app.load(kind, events[kind])
@@ -192,7 +188,7 @@ async def test_waiting_batches_are_published_by_the_next_process(empty_store: St
 
 
 async def test_abandoned_batches_are_interrupted(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     batch = await app.ingest.batches.create(app.application.id, "areas", {})
     early = Ingest(empty_store, lambda: NOW + ABANDONED_AFTER / 2, SECRET)
     await early.resume()
@@ -204,7 +200,7 @@ async def test_abandoned_batches_are_interrupted(empty_store: Store) -> None:
 
 async def test_upload_that_takes_long_is_not_abandoned(empty_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read a file for longer than the time after which a batch is abandoned, while another process looks for such."""
-    app, now = await create_app(empty_store), NOW
+    app, now = await create_spring_app(empty_store), NOW
     slow = Ingest(empty_store, lambda: now, SECRET)
     monkeypatch.setattr(loader, "_HEARTBEAT_S", 0.01)
 
@@ -230,7 +226,7 @@ async def test_upload_that_takes_long_is_not_abandoned(empty_store: Store, monke
 
 async def test_a_batch_that_a_full_disk_stops_says_so(empty_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the disk stay full until the batch counts as abandoned."""
-    app, now = await create_app(empty_store), NOW
+    app, now = await create_spring_app(empty_store), NOW
     ingest = Ingest(empty_store, lambda: now, SECRET)
 
     async def stream() -> AsyncIterator[bytes]:
@@ -252,7 +248,7 @@ async def test_an_upload_during_which_the_disk_was_full_says_so(
     empty_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read a file for longer than the time after which a batch is abandoned, while its renewals fail."""
-    app, now = await create_app(empty_store), NOW
+    app, now = await create_spring_app(empty_store), NOW
     ingest = Ingest(empty_store, lambda: now, SECRET)
     failed = asyncio.Event()
     monkeypatch.setattr(loader, "_HEARTBEAT_S", 0.01)
@@ -283,7 +279,7 @@ async def fail_for_full_disk(*_: Any) -> AsyncIterator[None]:
 
 @pytest.mark.parametrize(("most", "stored"), [(0, 0), (3, 3), (700, 700), (5000, 1200)])
 async def test_rejected_lines_are_stored_up_to_the_limit(empty_store: Store, most: int, stored: int) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     ingest = Ingest(empty_store, get_fixed_time, SECRET, most_rejected=most)
 
     async def stream() -> AsyncIterator[bytes]:
@@ -298,7 +294,7 @@ async def test_rejected_lines_are_stored_up_to_the_limit(empty_store: Store, mos
 
 
 async def test_the_same_file_is_not_loaded_twice(empty_store: Store, tmp_path: Path) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     path = tmp_path / "stays.ndjson"
     path.write_text(f"{json.dumps(build_stay('a', '2024-03-28T10:00:00Z'))}\n")
     first = await app.ingest.ingest_file(app.application, "stays", path)
@@ -313,7 +309,7 @@ async def test_the_same_file_is_not_loaded_twice(empty_store: Store, tmp_path: P
 @pytest.mark.parametrize("kind", ["pings", "detections"])
 async def test_sessions_have_one_event_for_each_id(empty_store: Store, kind: str) -> None:
     """Check that the event of the earliest batch counts, also after that batch was removed."""
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     table = GEO_STAYS.table if kind == "pings" else PRESENCE_STAYS.table
     where = (
         {"user": "a", "lng": LYON[0], "lat": LYON[1]}
@@ -347,7 +343,7 @@ async def test_sessions_are_complete_where_events_with_and_without_ids_mix(
     empty_store: Store, kind: str, first_day_with_ids: int
 ) -> None:
     """Send one stay a day: at first without ids, later with them; all days are read together."""
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     table = GEO_STAYS.table if kind == "pings" else PRESENCE_STAYS.table
     where = (
         {"user": "a", "lng": LYON[0], "lat": LYON[1]}
@@ -374,7 +370,7 @@ async def test_sessions_are_complete_where_events_with_and_without_ids_mix(
 
 async def test_a_file_is_loaded_again_once_its_resources_exist(empty_store: Store, tmp_path: Path) -> None:
     """Check a file of which some, all or no lines are accepted the second time."""
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     path = tmp_path / "stays.ndjson"
     events = [build_stay("a", "2024-03-28T10:00:00Z"), build_stay("b", "2024-03-28T10:00:00Z", site="new")]
 
@@ -397,7 +393,7 @@ async def test_a_file_is_loaded_again_once_its_resources_exist(empty_store: Stor
 
 
 async def test_files_ingested_at_the_same_time_all_count(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     days = [build_stay("a", f"2024-03-{day}T10:00:00Z") for day in range(10, 16)]
     batches = await asyncio.gather(*(app.ingest_events("stays", days[at:]) for at in range(len(days))))
     assert sum(batch["accepted"] for batch in batches) == len(days)
@@ -409,7 +405,7 @@ async def test_files_ingested_at_the_same_time_all_count(empty_store: Store) -> 
 
 async def test_erasing_people_leaves_no_trace_in_facts(empty_store: Store) -> None:
     """Check that facts are as if the people had never existed."""
-    app, erased = await create_app(empty_store), {"user-03", "device-05"}
+    app, erased = await create_spring_app(empty_store), {"user-03", "device-05"}
     await app.ingest_all(app.tenant.events)
     for name in erased:
         await app.ingest.erase_user(app.application, name)
@@ -427,7 +423,7 @@ async def test_erasing_people_leaves_no_trace_in_facts(empty_store: Store) -> No
 @pytest.mark.parametrize("kind", ["pings", "detections", "stays"])
 async def test_an_event_counts_whoever_else_has_its_id(empty_store: Store, kind: str) -> None:
     """Send an event of one person, and one of another with the same id, which makes a long stay longer; erase one."""
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     person = "device" if kind == "detections" else "user"
     site, equipment = app.truth.sites[0], app.truth.equipments[0]
     details_by_kind: dict[str, Json] = {
@@ -468,7 +464,7 @@ async def test_names_of_people_are_not_stored_in_clear(tmp_path: Path) -> None:
     """Check the files of the store for a name in a valid line and in an invalid one."""
     store = open_store(f"duckdb:{tmp_path / 'okube.duckdb'}", SCHEMA)
     await store.start()
-    app = await create_app(store)
+    app = await create_spring_app(store)
     valid, invalid = json.dumps(build_stay("zaphod", "2024-03-28T10:00:00Z")), '{"user":"zaphod","start":'
     batch = await app.ingest_text("stays", f"{valid}\n{invalid}\n")
     assert [line["text"] async for line in app.ingest.stream_rejected(batch)] == [invalid]
@@ -483,7 +479,7 @@ def find_files_with(folder: Path, text: bytes) -> list[Path]:
 
 
 async def test_another_secret_finds_no_user(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     await app.ingest_events("stays", [build_stay("a", "2024-03-28T10:00:00Z")])
     rejected = await app.ingest_text("stays", "{}\n")
     stranger = Ingest(empty_store, get_fixed_time, b"another secret, as long as the first one")
@@ -501,7 +497,7 @@ async def test_another_secret_finds_no_user(empty_store: Store) -> None:
 
 async def test_work_that_failed_is_resumed_at_the_next_tick(empty_store: Store) -> None:
     """Leave a batch waiting and another one half removed, as a database that stops does."""
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     removed = await app.ingest_events("stays", [build_stay("a", "2024-03-28T10:00:00Z")])
     await app.ingest.batches.update(removed, {"state": State.REMOVING})
     waiting = await app.load("stays", [build_stay("b", "2024-03-28T10:00:00Z")])
@@ -512,7 +508,7 @@ async def test_work_that_failed_is_resumed_at_the_next_tick(empty_store: Store) 
 
 
 async def test_two_processes_publish_a_batch_once(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     rivals = [Ingest(empty_store, get_fixed_time, SECRET) for _ in range(2)]
     batch = await app.load("stays", [build_stay("a", "2024-03-28T10:00:00Z")])
     await asyncio.gather(
@@ -524,7 +520,7 @@ async def test_two_processes_publish_a_batch_once(empty_store: Store) -> None:
 
 
 async def test_resuming_leaves_out_applications_on_which_somebody_works(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     await app.load("stays", [build_stay("a", "2024-03-28T10:00:00Z")])
     async with app.ingest._leases.hold(app.application.id):
         await app.ingest.resume()
@@ -535,7 +531,7 @@ async def test_resuming_leaves_out_applications_on_which_somebody_works(empty_st
 
 async def test_file_of_an_interrupted_batch_is_refused_at_its_end(empty_store: Store) -> None:
     """Interrupt a batch while its process is stopped; when it goes on, no event counts."""
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     later = Ingest(empty_store, lambda: NOW + ABANDONED_AFTER + timedelta(seconds=1), SECRET)
 
     async def stream() -> AsyncIterator[bytes]:
@@ -548,7 +544,7 @@ async def test_file_of_an_interrupted_batch_is_refused_at_its_end(empty_store: S
 
 
 async def test_batches_of_an_ended_process_are_interrupted_at_once(empty_store: Store) -> None:
-    app = await create_app(empty_store)
+    app = await create_spring_app(empty_store)
     await app.ingest.batches.create(app.application.id, "areas", {})
     await app.ingest.interrupt_received()
     (batch,) = await app.ingest.batches.find_in_states(*State)

@@ -22,8 +22,8 @@ from okube_api.store.values import Json
 
 from tests.ingest.event_truth import Batch, build_truth
 from tests.ingest.expected import assert_tables
-from tests.ingest.ingest_app import IngestApp, stream_chunks
-from tests.ingest.spring import build_spring_tenant
+from tests.ingest.ingest_app import IngestApp, stream_chunks, with_new_id
+from tests.ingest.spring import create_spring_app
 from tests.ingest.strategies import build_small_world
 from tests.truth.tenant import Tenant
 
@@ -56,7 +56,7 @@ class CountingStore:
 async def app(empty_store: Store) -> IngestApp:
     """Provide the documents of the spring in a store that counts changes."""
     store: Any = CountingStore(empty_store)
-    return await IngestApp(store, build_spring_tenant()).create_documents()
+    return await create_spring_app(store)
 
 
 def build_visit(number: int) -> Json:
@@ -160,7 +160,7 @@ async def test_steps_that_nobody_takes_any_longer_disappear(empty_store: Store, 
     """Let a late detection lead a device on to another equipment, or remove all its detections, for its user alone."""
     world = build_small_world(0x5E9, (40, 40, 40), None)
     tenant = Tenant(world.id, world.id, "Small", {}, world.truth, {})
-    app = await IngestApp(empty_store, tenant).create_documents(world.cells)
+    app = await IngestApp(empty_store, with_new_id(tenant)).create_documents(world.cells)
     first, second, third = (equipment.id for equipment in world.truth.equipments)
     stay = [build_detection("d0", first, 0), build_detection("d0", first, 9)]
     other = [build_detection("d1", third, 0), build_detection("d1", third, 5)]

@@ -4,7 +4,7 @@ import csv
 import gzip
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import cache
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,12 +22,13 @@ from okube_api.store.protocol import Store
 
 from tests.by_hand.truth import Stay, Truth
 from tests.ingest.ingest_app import SECRET, IngestApp
-from tests.ingest.random_towns import Town, build_town
+from tests.ingest.random_towns import build_town
 from tests.ingest.town_truth import derive_town_stays
 from tests.truth.tenant import Tenant
 
 pytestmark = pytest.mark.anyio
 
+NUMBERS = count(0x3000)
 HEADER = ("user", "place", "start", "end")
 
 
@@ -56,23 +57,17 @@ class EvaluatedTown:
         return await load_sample(self.app.store, self.app.application, SECRET, path, ReadOptions())
 
 
-@cache
-def build_place() -> tuple[Town, Sequence[Stay]]:
-    """Return a town and its indoor stays."""
-    town = build_town(0x3000, Random(5), circles=True)
-    return town, [stay for stay in derive_town_stays(town, NEW_STAYS) if stay.zone == "indoor"]
-
-
-@pytest.fixture
-async def town(empty_store: Store) -> EvaluatedTown:
+@pytest.fixture(scope="module")
+async def town(module_store: Store) -> EvaluatedTown:
     """Ingest a town with the settings of new applications."""
-    place, stays = build_place()
-    app = IngestApp(empty_store, Tenant(place.id, place.id, "Town", {}, Truth(), {}))
+    place = build_town(next(NUMBERS), Random(5), circles=True)
+    stays = [stay for stay in derive_town_stays(place, NEW_STAYS) if stay.zone == "indoor"]
+    app = IngestApp(module_store, Tenant(place.id, place.id, "Town", {}, Truth(), {}))
     app.document["settings"] = {"stays": NEW_STAYS.model_dump(by_alias=True)}
     app.application = Application.from_document(app.document)
     await app.create_documents()
-    await empty_store.insert(SITES, place.sites)
-    await empty_store.insert(POIS, place.pois)
+    await module_store.insert(SITES, place.sites)
+    await module_store.insert(POIS, place.pois)
     await app.ingest_events("pings", place.pings)
     return EvaluatedTown(app, stays, place.shapes[-1].id)
 

@@ -17,8 +17,7 @@ from okube_api.store.protocol import Store
 from okube_api.store.schema import Column, ColumnType, Table
 from okube_api.store.values import Json
 
-from tests.ingest.ingest_app import IngestApp
-from tests.ingest.spring import build_spring_tenant
+from tests.ingest.spring import create_spring_app
 
 pytestmark = pytest.mark.anyio
 
@@ -136,7 +135,7 @@ async def test_accepted_events_are_those_that_facts_are_made_of(
     empty_store: Store, *, kind: str, fact: Table, event: Json, changes: list[tuple[Json, int, int]]
 ) -> None:
     """Check, for further files with one field changed, how many events are accepted and how many rows facts have."""
-    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(empty_store)
     await app.ingest_events(kind, [event])
     for change, new, rows in changes:
         batch = await app.ingest_events(

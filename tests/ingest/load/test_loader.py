@@ -11,8 +11,8 @@ from okube_api.settings import Settings
 from okube_api.store import open_workbench
 from okube_api.store.protocol import Store, Workbench
 
-from tests.ingest.ingest_app import SECRET, IngestApp, get_fixed_time
-from tests.ingest.spring import build_spring_tenant
+from tests.ingest.ingest_app import SECRET, get_fixed_time
+from tests.ingest.spring import create_spring_app
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ async def test_the_memory_limit_of_the_settings_bounds_the_workbench(
         return workbench
 
     monkeypatch.setattr(pseudonyms, "open_workbench", open_and_record)
-    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    app = await create_spring_app(empty_store)
     app.ingest = build(empty_store, Settings(memory_limit=LIMIT))
     assert (await app.ingest_events("visits", VISITS))["accepted"] == len(VISITS)
     assert limits == [LIMIT_AS_DUCKDB_WRITES_IT]

@@ -15,7 +15,7 @@ from okube_api.store.schema import Table
 from okube_api.store.values import Json
 
 from tests.ingest.ingest_app import IngestApp
-from tests.ingest.spring import build_spring_tenant
+from tests.ingest.spring import create_spring_app
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ BACKFILLS: dict[str, tuple[Callable[[IngestApp, str], Json], Table]] = {
 async def test_late_events_on_many_single_days_are_read_together(empty_store: Store, kind: str) -> None:
     """Send events of single days of one year, and check that they are read less often than there are days."""
     counting = CountingStore(empty_store)
-    app = await IngestApp(cast("Store", counting), build_spring_tenant()).create_documents()
+    app = await create_spring_app(cast("Store", counting))
     build_event, table = BACKFILLS[kind]
     events = [build_event(app, str(LAST_DAY - timedelta(days=STEP_D * number))) for number in range(DAY_COUNT)]
     if kind in ("pings", "detections"):  # a single one is not a stay
