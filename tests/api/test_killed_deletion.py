@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 WRITES = frozenset({"insert", "delete", "update", "replace", "write"})
 LEAST_KILLS, MOST_KILLS = 10, 300
+EACH_OF = 40  # the first writes, after each of which a process is killed
 
 
 class Killed(Exception):
@@ -104,7 +105,10 @@ def process(monkeypatch: pytest.MonkeyPatch) -> MortalProcess:
 async def test_processes_that_are_killed_after_each_write_delete_everything_together(
     server: Server, tenant: Tenant, other_tenant: Tenant, process: MortalProcess
 ) -> None:
-    """Let each process make one write more than the one before, until one completes the last pass."""
+    """Let each process make one write more than the one before, until one completes the last pass.
+
+    What follows the first writes are deletions from one table after the other, of which every tenth is enough.
+    """
     await fill_application(tenant, "own")
     await fill_application(other_tenant, "other")
     own, other = [await dump_application(server, each.id) for each in (tenant, other_tenant)]
@@ -122,7 +126,7 @@ async def test_processes_that_are_killed_after_each_write_delete_everything_toge
         process.left = kills
         deletion = start_process(server, clock, process)
         if await run_until_killed(deletion.resume_in_background(), deletion):
-            kills += 1
+            kills += 1 if kills < EACH_OF else 10
             assert kills < MOST_KILLS
         else:
             clock.ahead += LATER_PASSES[-1]
