@@ -42,11 +42,15 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of MongoDB when there is no server: a fourth of all, which would be skipped one by one."""
-    if not os.environ.get("OKUBE_TEST_MONGODB"):
-        left_out = [item for item in items if _needs_mongodb(item)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not _needs_mongodb(item)]
+    """Leave out the tests of MongoDB when there is no server: a fourth of all, which would be skipped one by one.
+
+    Those of `one_store` are always left out.
+    """
+    has_server = bool(os.environ.get("OKUBE_TEST_MONGODB"))
+    on_mongodb = [item for item in items if _needs_mongodb(item)]
+    left_out = {item for item in on_mongodb if not has_server or item.get_closest_marker("one_store")}
+    config.hook.pytest_deselected(items=[*left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _needs_mongodb(item: pytest.Item) -> bool:

@@ -23,7 +23,7 @@ from tests.by_hand.question import Question
 from tests.by_hand.truth import Place, Stay, Study, Truth
 from tests.engine.strategies import random_conversion_question, random_performance_question
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 Json = dict[str, Any]
 SPRING = {"from": "2024-03-16", "to": "2024-04-07"}

@@ -152,6 +152,7 @@ async def valid(server: Server) -> ValidToken:
     return ValidToken(text, jwt.decode(text, options={"verify_signature": False}))
 
 
+@pytest.mark.one_store
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
 async def test_a_forged_token_is_refused(server: Server, valid: ValidToken, forge: Callable[[ValidToken], str]) -> None:
     client = server.client(forge(valid))

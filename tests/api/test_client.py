@@ -32,7 +32,7 @@ from tests.api.analytics import World
 from tests.api.file_readers import Row, read_parquet
 from tests.api.server import PASSWORD, Server, Tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 SPRING: dict[str, Any] = {"start": date(2024, 3, 16), "until": "2024-04-07"}
 STORED_TOGETHER = 40  # KPIs of a question

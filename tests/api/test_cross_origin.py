@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.server import Server, Tenant, share_store
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 DASHBOARD = "https://board.example:8443"
 PREFLIGHT = {

@@ -9,7 +9,7 @@ from okube_api.api.aliases import AliasRoute
 
 from tests.api.server import Json, Server
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 UNDER = "/applications/{application}"
 

@@ -15,7 +15,7 @@ import pytest
 from tests.api.server import Json, Server, Tenant
 from tests.tables.workbooks import write_workbook
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 CSV, NDJSON, JSON = "text/csv", "application/x-ndjson", "application/json"
 PARQUET = "application/vnd.apache.parquet"

@@ -13,7 +13,7 @@ from okube_api.errors import Refusal
 
 from tests.api.server import Server, Tenant, share_store
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 ROOT = Path(__file__).parents[2]
 JSON = {"Content-Type": "application/json"}

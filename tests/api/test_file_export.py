@@ -10,7 +10,7 @@ from okube_api.api.file_format import CSV_MEDIA_TYPES
 
 from tests.api.server import Json, Tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 
 def parse_rows(response: httpx.Response) -> list[dict[str, str]]:

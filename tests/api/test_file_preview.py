@@ -13,7 +13,7 @@ import pytest
 from tests.api.server import Json, Server, Tenant
 from tests.tables.workbooks import write_workbook
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FILES: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {

@@ -13,7 +13,7 @@ import pytest
 
 from tests.api.server import Server, Tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 NDJSON, CSV, PARQUET, JSON = (
     "application/x-ndjson",

@@ -10,7 +10,7 @@ from okube_api.catalogue.registry import BY_NAME
 from tests.api.analytics import World, build_path
 from tests.by_hand.question import Question
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 FIRST, LAST = date(2024, 3, 18), date(2024, 4, 7)
 _NOTHING: tuple[Any, ...] = (None, [], {"not": []})

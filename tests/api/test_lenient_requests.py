@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.api.server import PASSWORD, Server, Tenant, share_store
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 SITE = {"name": "Metz", "online": True}
 PRESENCE = {"params": [{"kpi": "sessions", "temporals": False}]}

@@ -14,7 +14,7 @@ from pyarrow import parquet
 from tests.api.file_readers import Row, read_csv, read_parquet, read_xlsx
 from tests.api.server import Server, Tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 Json = dict[str, Any]
 SQUARE = {"type": "Polygon", "coordinates": [[[2.0, 48.0], [2.001, 48.0], [2.001, 48.001], [2.0, 48.001], [2.0, 48.0]]]}

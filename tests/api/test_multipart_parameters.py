@@ -4,7 +4,7 @@ import pytest
 
 from tests.api.server import Tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 
 async def test_options_of_the_json_answer_are_ignored(tenant: Tenant) -> None:

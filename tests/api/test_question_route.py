@@ -13,7 +13,7 @@ from okube_api.catalogue.kpi import Module
 from tests.api.analytics import PATH_SUFFIXES
 from tests.api.server import Server, Tenant, share_store
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 Json = dict[str, Any]
 SESSIONS: Json = {"params": [{"kpi": "sessions"}]}

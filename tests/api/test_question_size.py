@@ -12,7 +12,7 @@ from okube_api.errors import format_suggestion
 
 from tests.api.server import Tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 LONGEST_S = 2.0  # of processor time: parsing 1 MB takes a quarter of it; comparing all names took half a minute
 

@@ -11,7 +11,7 @@ from okube_api.errors import name_field
 from tests.api.server import Json, Server, Tenant
 from tests.api.tenancy import ROWS, create_resources, fill_template
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 WRONG = ([[True]], [7.5])
 """Values of which no field accepts both."""

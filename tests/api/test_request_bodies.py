@@ -18,7 +18,7 @@ from starlette.types import Message
 from tests.api.server import LOOPBACK, Server, Tenant, share_store
 from tests.api.tenancy import PERSONAL, PLATFORM, ROWS, create_resources
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 PUBLIC_PATHS = {"/auth/login", "/auth/captcha", "/auth/invitations/accept"}
 KINDS = ("application/json", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded")

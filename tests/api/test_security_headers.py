@@ -7,7 +7,7 @@ from okube_api.http.security_headers import SECURITY_HEADERS
 
 from tests.api.server import PASSWORD, Server, share_store
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 PAGES = ("/docs", "/redoc", "/openapi.json", "/static/docs.js")
 
