@@ -6,8 +6,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from tests.by_hand.conversion_cell import Cell, build_world
-from tests.by_hand.costs import list_sharers
+from tests.by_hand.conversion_cell import Cell, build_cell
 from tests.by_hand.paths import MODELS, linear
 from tests.by_hand.question import Filter, Question, select_sites
 from tests.by_hand.results import Leaf, build_answer, count, distribution, money, ratio, round_exactly
@@ -315,10 +314,8 @@ def passes_filters(campaign: Campaign, question: Question) -> bool:
 
 def conversion(truth: Truth, kpi: str, question: Question) -> Leaf:
     """Return the `data` of one element of a conversion answer."""
-    world = build_world(truth)
     sites = frozenset(site.id for site in select_sites(truth, question))
     campaigns = {campaign.id: campaign for campaign in truth.campaigns if passes_filters(campaign, question)}
-    sharers = {campaign.id: list_sharers(truth, campaign) for campaign in campaigns.values()}
     some_sites = any((question.site, question.sites, question.tags)) or question.scope == "sites"
     by_campaign = question.scope in ("campaigns", "levers", "extras")
 
@@ -329,7 +326,7 @@ def conversion(truth: Truth, kpi: str, question: Question) -> Leaf:
         cell_sites = sites & {value} if question.scope == "sites" and value is not None else sites
         if not cell_sites and question.scope == "sites":  # a site that one filter names and another leaves out is empty
             days = frozenset()
-        return KPIS[kpi](Cell(world, question, frozenset(campaign_ids), cell_sites, sharers, days, some_sites))
+        return KPIS[kpi](build_cell(truth, question, frozenset(campaign_ids), cell_sites, days, some_sites=some_sites))
 
     if question.scope == "sites":
         values: Iterable[str] = sites

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
 
-from tests.by_hand.costs import DailyCost, compute_share, list_daily_costs
+from tests.by_hand.costs import DailyCost, compute_share, list_daily_costs, list_sharers
 from tests.by_hand.paths import Outcome, list_outcomes
 from tests.by_hand.question import Question, local_day
 from tests.by_hand.truth import Campaign, Touch, Truth
@@ -177,3 +177,19 @@ class Cell:
         """Return the number of distinct users, or the sum of their weights."""
         weights = self.world.weights
         return sum((weights.get(user, Fraction(1)) if self.uplift else Fraction(1) for user in users), Fraction(0))
+
+
+@lru_cache(maxsize=4096)
+def build_cell(
+    truth: Truth,
+    question: Question,
+    campaigns: frozenset[str],
+    sites: frozenset[str],
+    days: frozenset[date],
+    *,
+    some_sites: bool,
+) -> Cell:
+    """Return a cell, the same one for each KPI."""
+    world = build_world(truth)
+    sharers = {campaign: list_sharers(truth, world.campaigns[campaign]) for campaign in campaigns}
+    return Cell(world, question, campaigns, sites, sharers, days, some_sites)

@@ -32,14 +32,19 @@ def find_hour(at: datetime, timezone: str, question: Question) -> str:
     return str(local.hour) if question.granularity == "hour" else f"{local.isoweekday()}-{local.hour}"
 
 
+@cache
+def _find_hours(question: Question, timezone: str) -> set[str]:
+    at, end = (find_midnight(day, timezone) for day in (question.first, question.last + timedelta(days=1)))
+    keys = set()
+    while at < end:
+        keys.add(find_hour(at, timezone, question))
+        at += timedelta(minutes=30)
+    return keys
+
+
 def list_hours(question: Question, timezones: set[str]) -> list[str]:
     """Return the keys of all hours of the period in time zones."""
-    keys = set()
-    for timezone in timezones:
-        at, end = (find_midnight(day, timezone) for day in (question.first, question.last + timedelta(days=1)))
-        while at < end:
-            keys.add(find_hour(at, timezone, question))
-            at += timedelta(minutes=30)
+    keys = set().union(*(_find_hours(question, timezone) for timezone in timezones))
     return sorted(keys, key=lambda key: tuple(map(int, key.split("-"))))
 
 

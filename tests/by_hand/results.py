@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
+from functools import cache, lru_cache
 from typing import Any
 
 from tests.by_hand.question import Question
@@ -99,6 +100,16 @@ def breakdown(values: Mapping[str | None, Fraction], labels: Mapping[str, str], 
     }
 
 
+@lru_cache(maxsize=256)
+def split_days(question: Question) -> dict[str, frozenset[date]]:
+    """Return the days that count by bucket."""
+    days: dict[str, set[date]] = {key: set() for key in question.buckets()}
+    for day in question.days():
+        if question.contains(day):
+            days[question.bucket(day)].add(day)
+    return {key: frozenset(members) for key, members in days.items()}
+
+
 def build_answer(
     question: Question,
     values: Iterable[str],
@@ -113,11 +124,7 @@ def build_answer(
     leaf: computes the leaf of one scope value (None: globals) over some days.
     has_data: returns whether a scope value has data on some days; by default when its leaf is not that of no days.
     """
-    days: dict[str, set[date]] = {key: set() for key in question.buckets()}
-    for day in question.days():
-        if question.contains(day):
-            days[question.bucket(day)].add(day)
-    buckets = {key: frozenset(members) for key, members in days.items()}
+    leaf, buckets = cache(leaf), split_days(question)
     all_days = frozenset(day for members in buckets.values() for day in members)
     if question.scope == "globals":
         return {

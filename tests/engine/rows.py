@@ -1,6 +1,8 @@
 """Builds facts and rollups from a truth in plain Python, to fill a store without the ingest."""
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -100,16 +102,61 @@ def build_rollup(fact: Fact, grain: Grain, span: Span, rows: list[Row]) -> list[
     return rollup_rows
 
 
+class TruthTables(Mapping[str, list[Row]]):
+    """The rows of every table by name, each built when it is first read, since questions read few of a hundred."""
+
+    def __init__(self, truth: Truth) -> None:
+        self._truth = truth
+        self._rows: dict[str, list[Row]] = {}
+
+    def __getitem__(self, name: str) -> list[Row]:
+        if name not in self._rows:
+            self._rows[name] = self._build(name)
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((PANELISTS.name, *_STORED_FACTS, *_ROLLUPS, ROLLUP_VERSIONS.name))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def _build(self, name: str) -> list[Row]:
+        if name == PANELISTS.name:
+            return build_panelists(self._truth)
+        if name == ROLLUP_VERSIONS.name:
+            return [{"part": 0, "fact": fact.name, "version": ROLLUP_VERSION} for fact in FACTS]
+        if name in _ROLLUPS:
+            fact, grain, span = _ROLLUPS[name]
+            return build_rollup(fact, grain, span, self._build_fact(fact.name))
+        return self._build_fact(_STORED_FACTS[name])
+
+    def _build_fact(self, name: str) -> list[Row]:
+        if name == GEO_STAYS.name:
+            return self._geo_stays
+        return (self._presence if name.startswith("presence_") else self._conversion).get(name, [])
+
+    @cached_property
+    def _geo_stays(self) -> list[Row]:
+        return build_geo_stays(self._truth)
+
+    @cached_property
+    def _presence(self) -> dict[str, list[Row]]:
+        return build_presence_facts(self._truth)
+
+    @cached_property
+    def _conversion(self) -> dict[str, list[Row]]:
+        return build_conversion_facts(self._truth)
+
+
+_STORED_FACTS = {fact.table.name: fact.name for fact in FACTS if fact.is_stored}
+_ROLLUPS = {
+    fact.rollup(grain, span).name: (fact, grain, span)
+    for fact in FACTS
+    for grain in fact.grains
+    for span in grain.spans
+}
+
+
 def build_tables(truth: Truth) -> dict[str, list[Row]]:
     """Build the rows of every table, by name."""
-    facts = {GEO_STAYS.name: build_geo_stays(truth)} | build_conversion_facts(truth) | build_presence_facts(truth)
-    rows_by_table = {PANELISTS.name: build_panelists(truth)}
-    for fact in FACTS:
-        rows = facts.get(fact.name, [])
-        if fact.is_stored:
-            rows_by_table[fact.name] = rows
-        for grain in fact.grains:
-            for span in grain.spans:
-                rows_by_table[fact.rollup(grain, span).name] = build_rollup(fact, grain, span, rows)
-    rows_by_table[ROLLUP_VERSIONS.name] = [{"part": 0, "fact": fact.name, "version": ROLLUP_VERSION} for fact in FACTS]
-    return rows_by_table
+    return dict(TruthTables(truth))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
 
 import pyarrow as pa
 from okube_api.catalogue.facts import FACTS, PANELISTS, ROLLUP_VERSIONS
@@ -10,7 +11,7 @@ from okube_api.store.schema import Table
 
 from tests.by_hand.truth import Truth
 from tests.engine.memory import TYPES, Memory, Row, build_table
-from tests.engine.rows import build_tables
+from tests.engine.rows import TruthTables, build_tables
 
 Reading = Callable[[Truth], AbstractAsyncContextManager[Reader]]
 ALL_TABLES = (PANELISTS, ROLLUP_VERSIONS, *(table for fact in FACTS for table in fact.tables))
@@ -26,8 +27,13 @@ class InMemory:
     async def reading(self, truth: Truth) -> AsyncIterator[Reader]:
         """Open a reader of a tenant's rows."""
         if truth not in self._readers:
-            self._readers[truth] = Memory(build_tables(truth))
+            self._readers[truth] = Memory(_share_tables(truth))
         yield self._readers[truth]
+
+
+@lru_cache(maxsize=64)
+def _share_tables(truth: Truth) -> TruthTables:
+    return TruthTables(truth)
 
 
 class InStore:

@@ -217,9 +217,14 @@ def assert_same(entry: dict[str, Any] | None, expected: dict[str, Any], place: o
             assert is_empty(leaf), (place, bucket)
 
 
-def add_uplift(cases: Sequence[tuple[str, ...]]) -> list[tuple[tuple[str, ...], bool]]:
-    """Return each case without uplift and with it; questions about presence have none."""
-    return [(case, uplift) for case in cases for uplift in (False, True) if not (uplift and case[0] == "walks")]
+def add_uplift(cases: Sequence[tuple[str, ...]]) -> list[Any]:
+    """Return each case without uplift and with it, in turn one of them as slow; questions about presence have none."""
+    return [
+        pytest.param(case, uplift, marks=pytest.mark.slow if uplift == number % 2 and case[0] != "walks" else ())
+        for number, case in enumerate(cases)
+        for uplift in (False, True)
+        if not (uplift and case[0] == "walks")
+    ]
 
 
 @pytest.mark.parametrize(("case", "uplift"), add_uplift(CASES), ids=str)

@@ -237,7 +237,9 @@ async def test_distinct_users_are_merged_and_not_summed(seed: int) -> None:
 
 
 @pytest.mark.parametrize("reading", ["duckdb", "mongo"], indirect=True)
-@pytest.mark.parametrize("seed", range(20, 32))
+@pytest.mark.parametrize(
+    "seed", [*range(20, 26), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(26, 32))]
+)
 async def test_all_stores_give_identical_answers(reading: Reading, seed: int) -> None:
     random, truth = Random(seed), campaign_tenant(seed % 3)
     by_hand_question = random_conversion_question(truth, random)
