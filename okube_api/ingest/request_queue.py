@@ -54,7 +54,7 @@ class RequestQueue:
 
         hold: returns what a group of an application is carried out in; requests that come before it is entered belong
         to the group.
-        carry_out: sets the results of the requests of a group; an error that it raises becomes the result of all.
+        carry_out: sets the results of the requests of a group; an error of either becomes the result of all.
         """
         self._hold, self._carry_out = hold, carry_out
         self._waiting: defaultdict[str, deque[Request]] = defaultdict(deque)  # by application
@@ -81,6 +81,9 @@ class RequestQueue:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for requests in self._waiting.values():  # those of workers that had not begun
+            for request in requests:
+                request.result.cancel()
 
     def _count_events(self, application: str) -> int:
         return sum(request.event_count for request in self._waiting.get(application, ()))
@@ -91,15 +94,16 @@ class RequestQueue:
         group: list[Request] = []
         try:
             while requests:
-                async with self._hold(application.id):
-                    group = _take_group(requests)
-                    async with self._taken:
-                        self._taken.notify_all()
-                    try:
+                group = []
+                try:
+                    async with self._hold(application.id):
+                        group = _take_group(requests)
+                        async with self._taken:
+                            self._taken.notify_all()
                         await self._carry_out(application, group)
-                    except Exception as error:
-                        for request in group:
-                            request.fail(error)
+                except Exception as error:
+                    for request in group or _take_group(requests):
+                        request.fail(error)
         finally:
             del self._workers[application.id], self._waiting[application.id]
             for request in (*group, *requests):  # without a result if this task was cancelled: the process ends
