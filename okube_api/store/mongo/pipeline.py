@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from okube_api.store.arrays import Ints
-from okube_api.store.column_types import INTEGER_TYPES, DeclaredFields, coerce_bounds, coerce_values
+from okube_api.store.column_types import DeclaredFields, coerce_bounds, coerce_values
 from okube_api.store.conditions import AllOf, AnyOf, Between, Contains, Missing, Not, OneOf, Overlaps
 from okube_api.store.document_values import fold
 from okube_api.store.errors import UnsupportedByStore
 from okube_api.store.plan_analysis import infer_source_types
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
 from okube_api.store.ranges import Range
+from okube_api.store.schema import ColumnType
 from okube_api.store.values import Json
 
 MATCH_NOTHING: Json = {"_id": {"$in": []}}
@@ -36,7 +37,7 @@ def to_match(node: object, fields: DeclaredFields) -> Json:
 def _(node: OneOf, fields: DeclaredFields) -> Json:
     field_type = fields.require_scalar(node.field)
     values = coerce_values(field_type, node.values)
-    if field_type in INTEGER_TYPES and len(values) >= _LONG:
+    if field_type is ColumnType.INTEGER and len(values) >= _LONG:
         ranges = _find_ranges(np.unique(np.array(values, np.int64)))
         if len(ranges) * _LONG <= len(values):
             return {"$or": [{node.field: {"$gte": low, "$lte": high}} for low, high in ranges]}
