@@ -425,8 +425,9 @@ QUESTIONS = [module.path for module in MODULES.values()]
 @pytest.mark.parametrize("start", ["/applications/{application}", "/sites/{site}"])
 @pytest.mark.parametrize("path", QUESTIONS)
 async def test_examples_of_the_document_are_answered(alpha: World, path: str, start: str) -> None:
-    document = (await alpha.reader.get("/openapi.json")).json()
-    body = document["paths"][f"{start}{path}"]["post"]["requestBody"]["content"]["application/json"]
+    body = alpha.tenant.server.app.openapi()["paths"][f"{start}{path}"]["post"]["requestBody"]["content"][
+        "application/json"
+    ]
     names = {"application": alpha.tenant.id, "site": alpha.truth.sites[0].id, "study": get_spring(alpha).id}
     assert ("group" in body["examples"]) == (start == "/applications/{application}")
     for example in body["examples"].values():

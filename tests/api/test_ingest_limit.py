@@ -22,10 +22,10 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.fixture
-async def limited(server: Server) -> AsyncIterator[Server]:
+@pytest.fixture(scope="module")
+async def limited(shared_server: Server) -> AsyncIterator[Server]:
     """Run the application with a low limit."""
-    async with share_store(server, ingest_limit=LIMIT) as other:
+    async with share_store(shared_server, ingest_limit=LIMIT) as other:
         yield other
 
 
