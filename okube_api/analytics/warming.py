@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from okube_api.store.conditions import EVERYTHING, equal
+from okube_api.store.conditions import EVERYTHING, OneOf
 from okube_api.store.errors import Duplicate, StoreError
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType, Table
@@ -25,7 +25,7 @@ class ColumnWarming:
     def __init__(self, store: Store, tables: Sequence[Table]) -> None:
         self._store = store
         self._tables = {table.name: table for table in tables}
-        self._saved: dict[str, list[list[object]]] = {}
+        self._saved: dict[str, list[list[object]]] = {}  # by application
         self._is_loaded = False
 
     async def refresh(self) -> None:
@@ -34,8 +34,9 @@ class ColumnWarming:
             await self.save()
             return
         self._is_loaded = True
-        for document in await self._store.find(LOADED_COLUMNS, EVERYTHING):
-            self._saved[document["application"]] = document["tables"]
+        documents = await self._store.find(LOADED_COLUMNS, EVERYTHING)
+        self._saved |= {document["application"]: document["tables"] for document in documents}
+        for document in documents:
             with suppress(StoreError):  # a question will load them, or say what is wrong
                 await self._load(document["application"], document["tables"])
 
@@ -53,13 +54,19 @@ class ColumnWarming:
                 await self.save()
 
     async def save(self) -> None:
-        """Save what is in memory, where it has changed."""
-        for application, loaded in self._store.list_loaded_columns().items():
-            tables: list[list[object]] = [[name, list(columns)] for name, columns in loaded[-_TABLES:]]
-            if tables == self._saved.get(application):
-                continue
-            document = {"_id": application, "application": application, "tables": tables}
-            with suppress(Duplicate):  # another server inserts it at the same time
-                if not await self._store.replace(LOADED_COLUMNS, equal("_id", application), document):
-                    await self._store.insert(LOADED_COLUMNS, [document])
-            self._saved[application] = tables
+        """Save what is in memory, where it has changed, in one write for all applications."""
+        loaded_tables: dict[str, list[list[object]]] = {
+            application: [[name, list(columns)] for name, columns in loaded[-_TABLES:]]
+            for application, loaded in self._store.list_loaded_columns().items()
+        }
+        changed = {key: tables for key, tables in loaded_tables.items() if tables != self._saved.get(key)}
+        if not changed:
+            return
+        stored = await self._store.find(LOADED_COLUMNS, OneOf("_id", tuple(changed)), fields=["application"])
+        stored_ids = {document["_id"] for document in stored}
+        documents = [{"_id": key, "application": key, "tables": tables} for key, tables in changed.items()]
+        inserts = [document for document in documents if document["_id"] not in stored_ids]
+        replaces = [document for document in documents if document["_id"] in stored_ids]
+        with suppress(Duplicate):  # another server inserts one at the same time: the next call saves all again
+            await self._store.write(LOADED_COLUMNS, inserts, replaces)
+            self._saved |= changed

@@ -69,6 +69,26 @@ async def test_columns_are_loaded_again_after_a_restart(url: str) -> None:
     await store.close()
 
 
+async def test_changes_of_all_applications_are_saved_together(url: str) -> None:
+    """Save what is new beside what has changed, after another server has saved one of the applications."""
+    store, warming = await start(url)
+    other_tables = [["band_edges", ["part"]]]
+    for application in "abc":
+        await write_edges(store, application, "first", [0])
+    for applications in ("b", "ac"):
+        for application in applications * 2:
+            await count_edges(store, application)
+        await store.delete(LOADED_COLUMNS, equal("_id", "a"))
+        await store.insert(LOADED_COLUMNS, [{"_id": "a", "application": "a", "tables": other_tables}])
+        await warming.save()
+    expected: list[object] = [["band_edges", list(COLUMNS)]]
+    assert {document["_id"]: document["tables"] for document in await store.find(LOADED_COLUMNS, EVERYTHING)} == (
+        dict.fromkeys("abc", expected)
+    )
+    await warming.close()
+    await store.close()
+
+
 async def test_columns_that_no_longer_exist_are_not_loaded(url: str) -> None:
     store, warming = await start(url)
     await write_edges(store, "a", "first", [0])
