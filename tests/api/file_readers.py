@@ -15,7 +15,7 @@ NUMBERS = ("item_from", "item_to", "value", "share", "compared_value", "change")
 
 def read_xlsx(content: bytes) -> list[Row]:
     """Return the rows of all sheets of an XLSX file; an empty cell is None."""
-    book = openpyxl.load_workbook(io.BytesIO(content))
+    book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
     rows: list[Row] = []
     for sheet in book.worksheets:
         header, *lines = sheet.iter_rows()
