@@ -10,7 +10,7 @@ import mongomock
 from bson import Decimal128
 from mongomock.aggregate import _Parser as _MockParser
 from okube_api.store.values import Json
-from pymongo import InsertOne, ReplaceOne
+from pymongo import IndexModel, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 
@@ -57,6 +57,12 @@ class MockCollection:
     async def aggregate(self, pipeline: list[Json], **_: int) -> "MockCursor":
         with localcontext(prec=80):  # mongomock adds decimals in the default context, of 28 digits
             return MockCursor(list(self._collection.aggregate(_drop_conversions(pipeline))))
+
+    async def create_indexes(self, indexes: Sequence[IndexModel]) -> None:
+        """Create indexes one by one: mongomock's own method leaves out their filters."""
+        for index in indexes:
+            options = dict(index.document)
+            self._collection.create_index(list(options.pop("key").items()), **options)
 
     async def bulk_write(self, operations: Sequence[InsertOne[Json] | ReplaceOne[Json]]) -> SimpleNamespace:
         """Run operations one by one: mongomock's own method does not accept an argument of the driver's operations."""

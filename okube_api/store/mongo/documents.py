@@ -16,7 +16,7 @@ from okube_api.store.conditions import Condition
 from okube_api.store.document_values import build_search_text, unique_keys
 from okube_api.store.errors import Conflict, Duplicate, Unavailable
 from okube_api.store.mongo.errors import READ_S, WRITE_S, WriteConflict, time_limit
-from okube_api.store.mongo.indexes import create_index
+from okube_api.store.mongo.indexes import ascending, create_indexes
 from okube_api.store.mongo.pipeline import SEARCH_FIELD, to_match
 from okube_api.store.mongo.staging import (
     CHANGED,
@@ -57,18 +57,19 @@ class MongoDocuments:
 
         A unique index covers only documents that have the values, so the server cannot use it for look-ups.
         """
+        indexes = [ascending(STAGED, name="staged", partialFilterExpression={STAGED: {"$exists": True}})]
         for group in self.collection.unique:
             present = {name: {"$type": _BSON_TYPES.get(self.collection.fields[name], "number")} for name in group}
-            keys = [(name, 1) for name in group]
-            unique = {"unique": True, "partialFilterExpression": present}
-            await create_index(self._stored, keys, f"unique_{'_'.join(group)}", **unique)
-            await create_index(self._stored, keys, f"lookup_{'_'.join(group)}")
+            name = "_".join(group)
+            indexes += [
+                ascending(*group, name=f"unique_{name}", unique=True, partialFilterExpression=present),
+                ascending(*group, name=f"lookup_{name}"),
+            ]
         if "application" in self.collection.fields:
-            await create_index(self._stored, [("application", 1), ("_id", 1)], "application__id")
+            indexes.append(ascending("application", "_id", name="application__id"))
             if self.collection.search:  # scanning the whole index still reads far less than the documents
-                await create_index(self._stored, [("application", 1), (SEARCH_FIELD, 1)], "application_search")
-        only_staged = {"partialFilterExpression": {STAGED: {"$exists": True}}}
-        await create_index(self._stored, [(STAGED, 1)], "staged", **only_staged)
+                indexes.append(ascending("application", SEARCH_FIELD, name="application_search"))
+        await create_indexes(self._stored, indexes)
 
     # -- reading
 

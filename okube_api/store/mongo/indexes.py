@@ -1,9 +1,11 @@
 """Indexes that several processes may create at the same moment."""
 
 import asyncio
+from collections.abc import Sequence
 from random import random
 from typing import Any
 
+from pymongo import IndexModel
 from pymongo.errors import OperationFailure
 
 from okube_api.store.mongo.errors import WRITE_S, WriteConflict, time_limit
@@ -14,12 +16,17 @@ _INDEX_NOT_FOUND = 27
 _MAX_ATTEMPTS, _MAX_PAUSE_S = 20, 0.2
 
 
-async def create_index(collection: Any, keys: list[tuple[str, int]], name: str, **options: Any) -> None:
-    """Create an index unless it exists; repeat the attempt while another process creates one."""
+def ascending(*fields: str, name: str, **options: Any) -> IndexModel:
+    """Return an index by fields in ascending order."""
+    return IndexModel([(field, 1) for field in fields], name=name, **options)
+
+
+async def create_indexes(collection: Any, indexes: Sequence[IndexModel]) -> None:
+    """Create indexes unless they exist; repeat the attempt while another process creates some."""
     for attempts_left in reversed(range(_MAX_ATTEMPTS)):
         try:
             with time_limit(_CREATE_S):
-                await collection.create_index(keys, name=name, **options)
+                await collection.create_indexes(indexes)
         except WriteConflict:
             if not attempts_left:
                 raise

@@ -25,7 +25,7 @@ from pymongo.errors import DuplicateKeyError
 from okube_api.store.mongo.counters import increment_field
 from okube_api.store.mongo.deletion import delete_in_steps
 from okube_api.store.mongo.errors import READ_S, WRITE_S, time_limit
-from okube_api.store.mongo.indexes import create_index
+from okube_api.store.mongo.indexes import ascending, create_indexes
 from okube_api.store.plan_analysis import FIRST_PART, LAST_PART
 from okube_api.store.ranges import Range, find_ranges
 from okube_api.store.values import Json
@@ -201,7 +201,7 @@ class ManifestRepository:
 
     async def create_indexes(self) -> None:
         """Create the index by which committed changes are found."""
-        await create_index(self._committed, [("application", 1), ("name", 1)], "application_name")
+        await create_indexes(self._committed, [ascending("application", "name", name="application_name")])
 
     async def load(self, application: str) -> ManifestPointers:
         """Return the current pointers of an application."""

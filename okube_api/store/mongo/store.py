@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import anyio
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, IndexModel
 from pymongo.errors import PyMongoError
 
 from okube_api.store.checks import TableCheck
@@ -33,7 +33,7 @@ from okube_api.store.mongo.documents import MongoDocuments
 from okube_api.store.mongo.errors import READ_S, time_limit
 from okube_api.store.mongo.frozen_store import PinnedReads
 from okube_api.store.mongo.holds import hold_rows
-from okube_api.store.mongo.indexes import create_index, drop_index
+from okube_api.store.mongo.indexes import ascending, create_indexes, drop_index
 from okube_api.store.mongo.manifests import ADDED, SUPERSEDED, ManifestRepository
 from okube_api.store.mongo.numbers import NumberRegistry
 from okube_api.store.mongo.revisions import Revisions
@@ -119,7 +119,7 @@ class MongoStore:
             await self._database[name].drop()
         await self._create_table_indexes()
         await self._manifests.create_indexes()
-        await create_index(self._database[BEFORE], [("write", 1)], "write")
+        await create_indexes(self._database[BEFORE], [ascending("write", name="write")])
         await self._revisions.create()
         await self._revisions.remove_dead_writers()
         await await_recovery(self._database, self._revisions.announce_write)
@@ -132,26 +132,9 @@ class MongoStore:
     async def _create_table_indexes(self) -> None:
         for table in self._schema.tables:
             stored = self._database[table.name]
-            await create_index(stored, [("application", 1), ("pg", 1)], "application_pg")
-            if table.packed:
-                if table.lookup is None:
-                    await create_index(stored, [("application", 1), ("part", 1)], "application_part")
-                else:
-                    keys = [("application", 1), ("part", 1), ("low", 1), ("high", 1)]
-                    await create_index(stored, keys, "application_part_limits")
-                    await drop_index(stored, "application_part")
-                await create_index(stored, [("application", 1), ("batch", 1)], "application_batch")
-                continue
-            if table.index:
-                keys = [("application", 1), *((name, 1) for name in table.index), ("pg", 1)]
-                await create_index(stored, keys, "application_index_pg")
-            if table.lookup is not None:
-                await create_index(stored, [("application", 1), (table.lookup, 1), ("pg", 1)], "application_lookup_pg")
-            for name in (ADDED, SUPERSEDED):  # few rows have these fields, and only until their change is collected
-                is_marked = {name: {"$exists": True}}
-                await create_index(
-                    stored, [("application", 1), (name, 1)], f"application{name}", partialFilterExpression=is_marked
-                )
+            await create_indexes(stored, _list_indexes(table))
+            if table.packed and table.lookup is not None:
+                await drop_index(stored, "application_part")
 
     async def _maintain(self) -> None:
         """Recover writes and collect garbage at intervals; a failure is retried at the next one."""
@@ -397,6 +380,27 @@ class FrozenMongoStore(PinnedReads, MongoStore):
     def __init__(self, store: MongoStore) -> None:
         self.__dict__.update(store.__dict__)
         self._pinned = {}
+
+
+def _list_indexes(table: Table) -> list[IndexModel]:
+    of_parts = ascending("application", "pg", name="application_pg")
+    if table.packed:
+        limits = ("low", "high") if table.lookup is not None else ()
+        name = "application_part_limits" if limits else "application_part"
+        return [
+            of_parts,
+            ascending("application", "part", *limits, name=name),
+            ascending("application", "batch", name="application_batch"),
+        ]
+    indexes = [of_parts]
+    if table.index:
+        indexes.append(ascending("application", *table.index, "pg", name="application_index_pg"))
+    if table.lookup is not None:
+        indexes.append(ascending("application", table.lookup, "pg", name="application_lookup_pg"))
+    for name in (ADDED, SUPERSEDED):  # few rows have these fields, and only until their change is collected
+        is_marked = {name: {"$exists": True}}
+        indexes.append(ascending("application", name, name=f"application{name}", partialFilterExpression=is_marked))
+    return indexes
 
 
 def _build_client(url: str, **options: Any) -> Any:
