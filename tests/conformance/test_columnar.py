@@ -203,6 +203,29 @@ async def test_every_plan_is_evaluated_on_the_version_of_its_reader(caching_stor
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("caching_store", ["duckdb"], indirect=True)
+async def test_a_snapshot_of_the_whole_store_keeps_columns_of_its_own(
+    caching_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ask two snapshots again after the rows have changed, at last without the database."""
+    counting = Aggregate(STAYS, EVERYTHING, (), (Count("n"),))
+    await fill(caching_store, "a", STAYS, make_stays(1, range(3), 50))
+    async with caching_store.open_snapshot() as first:
+        await fill(caching_store, "a", STAYS, make_stays(2, range(3), 7))
+        async with (
+            caching_store.open_snapshot() as second,
+            first.open_reader("a") as old,
+            second.open_reader("a") as new,
+        ):
+            assert old.version_of(STAYS) != new.version_of(STAYS)
+            for _ in range(2):
+                counts = [(await reader.aggregate(counting)).to_pylist() for reader in (old, new)]
+            monkeypatch.setattr(DuckReader, "_run", None)
+            counts += [(await reader.aggregate(counting)).to_pylist() for reader in (old, new)]
+    assert counts == 2 * [[{"n": 50}], [{"n": 7}]]
+
+
+@pytest.mark.anyio
 async def test_a_forgotten_application_is_read_again(caching_store: Store) -> None:
     plan = Aggregate(STAYS, EVERYTHING, ("place",), (Count("n"),))
     for application in ("a", "b"):

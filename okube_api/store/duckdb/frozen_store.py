@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.conditions import Condition
 from okube_api.store.duckdb.connection import Cursor, fetch_table
 from okube_api.store.duckdb.documents import DuckDocuments
@@ -21,6 +22,7 @@ from okube_api.store.values import Json
 T = TypeVar("T")
 _STREAM_BLOCK = 1000
 _IDENTIFIER_BLOCK = 100_000
+_CACHE_BYTES = 64 * 2**20
 
 
 class TransactionReads:
@@ -28,6 +30,8 @@ class TransactionReads:
 
     def __init__(self, snapshot: Snapshot, collections: dict[str, DuckDocuments]) -> None:
         self._snapshot, self._collections = snapshot, collections
+        snapshot.table_versions = {}  # each table has one version: the rows of a transaction do not change
+        self._column_cache = ColumnCache(_CACHE_BYTES)
 
     async def pin_rows(self, application: str) -> None:
         """Do nothing: the transaction has begun."""
@@ -55,7 +59,9 @@ class TransactionReads:
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AsyncIterator[DuckReader]:
         """Open a reader in the transaction."""
-        yield DuckReader(self._snapshot, application, row_limit=row_limit, timeout_s=timeout_s)
+        yield DuckReader(
+            self._snapshot, application, row_limit=row_limit, timeout_s=timeout_s, column_cache=self._column_cache
+        )
 
     async def stream_identifiers(self) -> AsyncIterator[tuple[str, str, list[bytes]]]:
         """Yield (application, kind, identifiers in the order of their numbers), in blocks."""

@@ -121,11 +121,12 @@ class Snapshot:
     table_versions: dict[str, int] | None
 
     def __init__(self, database: Database, process_id: str = "", version: str | None = None) -> None:
-        self._database, self._process_id = database, process_id
+        self._database = database
         self._cursor: Cursor | None = None
         self._is_lost = False
         self._begin_lock, self._call_lock = asyncio.Lock(), asyncio.Lock()
         self.version = version or uuid4().hex
+        self._process_id = process_id or self.version
         self.table_versions = None
 
     def version_of(self, table: str) -> str:
