@@ -18,7 +18,7 @@ from tests.by_hand.presence import presence
 from tests.by_hand.question import Question, only
 from tests.by_hand.truth import Truth
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_store]
 
 Json = dict[str, Any]
 FIRST, LAST = date(2024, 3, 16), date(2024, 4, 7)
