@@ -98,7 +98,7 @@ def test_columns_are_written_like_their_leaves(column: Column) -> None:
     assert format_leaves(leaves) == [orjson.dumps(leaf) for leaf in plain]
 
 
-@settings(deadline=None, max_examples=count_examples(300))
+@settings(deadline=None, max_examples=count_examples(150))
 @given(st.data(), st.lists(st.sets(st.integers(0, len(LABELS) - 1)).map(sorted), max_size=5))
 def test_blocks_of_columns_have_the_bytes_of_plain_values(data: st.DataObject, positions: list[list[int]]) -> None:
     identifiers = [f"site {number}" for number in range(len(positions))]
