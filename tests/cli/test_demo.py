@@ -9,13 +9,11 @@ from okube_api.auth.repository import Role, User
 from okube_api.catalogue.facts import OUTCOMES
 from okube_api.cli.demo_file import DAYS_FILE, FILE, DemoDays, fill_in_background, read_days
 from okube_api.cli.demo_login import FIRST_QUESTION, FIRST_QUESTION_MEANING, print_welcome, set_login_password
-from okube_api.cli.fill_demo import add_days_to_folder, build_demo_services, create_demo_users, fill_folder
+from okube_api.cli.fill_demo import add_days_to_folder, create_demo_users, fill_folder
 from okube_api.cli.runtime import open_services
 from okube_api.demo import fill
-from okube_api.demo.fill import fill_applications
 from okube_api.demo.generator.events import generate_events
 from okube_api.demo.generator.world import build_worlds
-from okube_api.kit.application import Application
 from okube_api.kit.demo_names import LOGIN
 from okube_api.settings import Settings
 from okube_api.store.conditions import EVERYTHING, equal
@@ -24,23 +22,6 @@ from okube_api.store.plans import Aggregate, Sum
 from tests.processes import run_cli
 
 UNTIL = date(2026, 10, 25)
-
-
-@pytest.mark.slow
-@pytest.mark.anyio
-async def test_two_applications_have_all_resources_and_events(tmp_path: Path) -> None:
-    async with open_services(Settings(store_url=f"duckdb:{tmp_path / FILE}")) as services:
-        documents = await fill_applications(
-            build_demo_services(services.store, bytes(32), memory_limit="256MB", threads=2), UNTIL, scale=0.01
-        )
-        assert [application["key"] for application in documents] == ["maison-lumen", "petit-quai"]
-        for document, counts in zip(documents, ((33, 96, 48), (9, 24, 48)), strict=True):
-            of_application = equal("application", document["_id"])
-            repositories = (services.sites, services.pois, services.campaigns)
-            stored = [await services.store.count(each.collection, of_application) for each in repositories]
-            assert tuple(stored) == counts
-            kinds = await services.ingest.read_live_kinds(Application.from_document(document).id)
-            assert len(kinds) == len(set(kinds.values())) == 9
 
 
 @pytest.mark.anyio
@@ -76,13 +57,28 @@ async def test_login_administers_the_applications_of_the_demo_only(tmp_path: Pat
         assert user.get_role("another application") is None
 
 
+async def check_applications(folder: Path) -> None:
+    """Check that two applications of a folder have all resources, and events of every kind."""
+    async with open_services(Settings(store_url=f"duckdb:{folder / FILE}")) as services:
+        repositories = (services.sites, services.pois, services.campaigns)
+        for key, counts in {"maison-lumen": (33, 96, 48), "petit-quai": (9, 24, 48)}.items():
+            application = await services.applications.load(key)
+            of_application = equal("application", application.id)
+            stored = [await services.store.count(each.collection, of_application) for each in repositories]
+            assert tuple(stored) == counts
+            kinds = await services.ingest.read_live_kinds(application.id)
+            assert len(kinds) == len(set(kinds.values())) == 9
+        assert await services.store.count(services.applications.collection, EVERYTHING) == 2
+
+
 @pytest.mark.anyio
 @pytest.mark.slow
-async def test_days_are_added_to_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_folder_is_filled_and_days_are_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill a small demo, add two days, and compare campaigns and visits with those of a demo of all days."""
     small = partial(build_worlds, scale=0.002)
     monkeypatch.setattr(fill, "build_worlds", lambda until, _scale, **days: small(until, **days))
     await fill_folder(tmp_path, UNTIL)
+    await check_applications(tmp_path)
     assert read_days(tmp_path) == DemoDays(UNTIL - timedelta(days=730), UNTIL)
     later = UNTIL + timedelta(days=2)
     for _ in range(2):  # the second time, as after an interruption before the days were written
