@@ -124,18 +124,30 @@ def test_restored_store_gives_the_same_answers(
         assert _read(client) == expected
 
 
-def _make_backup(choose_store: Callable[[str], None]) -> Path:
-    choose_store("duckdb")
-    create_administrator()
-    result = run_cli("backup", "b.okube")
+@pytest.fixture(scope="module")
+def backup(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Back up a store that has a user only."""
+    folder = tmp_path_factory.mktemp("backup")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OKUBE_SECRET_KEY", SECRET)
+        patch.setenv("OKUBE_STORE_URL", f"duckdb:{folder / 'okube.duckdb'}")
+        create_administrator()
+        result = run_cli("backup", str(folder / "b.okube"))
     assert result.exit_code == 0, result.output
-    return Path("b.okube")
+    return (folder / "b.okube").read_bytes()
+
+
+@pytest.fixture
+def path(backup: bytes, work_folder: Path) -> Path:
+    """Return the path of a backup in the folder of the test."""
+    path = work_folder / "b.okube"
+    path.write_bytes(backup)
+    return path
 
 
 @pytest.mark.parametrize("damage", ["truncated", "changed"])
-def test_damaged_file_is_refused(damage: str, choose_store: Callable[[str], None]) -> None:
+def test_damaged_file_is_refused(damage: str, path: Path, choose_store: Callable[[str], None]) -> None:
     """Refuse a damaged file before a store is created."""
-    path = _make_backup(choose_store)
     content = bytearray(path.read_bytes())
     if damage == "truncated":
         del content[len(content) // 2 :]
@@ -149,9 +161,10 @@ def test_damaged_file_is_refused(damage: str, choose_store: Callable[[str], None
     assert not Path(os.environ["OKUBE_STORE_URL"].removeprefix("duckdb:")).exists()
 
 
-def test_other_secret_is_explained(choose_store: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_secret_is_explained(
+    path: Path, choose_store: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Refuse another secret key, unless it is confirmed; the store then belongs to that key."""
-    path = _make_backup(choose_store)
     choose_store("duckdb")
     monkeypatch.setenv("OKUBE_SECRET_KEY", SECRET[::-1])
     result = run_cli("restore", str(path))
@@ -163,9 +176,10 @@ def test_other_secret_is_explained(choose_store: Callable[[str], None], monkeypa
     assert run_cli("user", "list").exit_code == 1
 
 
-def test_lost_secret_is_replaced(choose_store: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_secret_is_replaced(
+    path: Path, choose_store: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Create a key for a new store when this is confirmed, so that a server can use the store."""
-    path = _make_backup(choose_store)
     choose_store("duckdb")
     monkeypatch.delenv("OKUBE_SECRET_KEY")
     result = run_cli("restore", str(path))
@@ -231,13 +245,12 @@ def _join_lines(output: str) -> str:
     return " ".join(output.split())
 
 
-def test_replace_deletes_what_the_store_had(choose_store: Callable[[str], None]) -> None:
+def test_replace_deletes_what_the_store_had(path: Path, choose_store: Callable[[str], None]) -> None:
     """Restore over another store when this is confirmed."""
-    _make_backup(choose_store)
     choose_store("duckdb")
     _fill_store("shop")
-    assert run_cli("restore", "b.okube").exit_code == 1
-    assert run_cli("restore", "b.okube", "--replace").exit_code == 0
+    assert run_cli("restore", str(path)).exit_code == 1
+    assert run_cli("restore", str(path), "--replace").exit_code == 0
     assert run_cli("backup", "replaced.okube").exit_code == 0
     with zipfile.ZipFile("replaced.okube") as archive:
         assert json.loads(archive.read("manifest.json"))["applications"] == []
@@ -332,7 +345,9 @@ def _send_batches(client: httpx.Client, stop: Event) -> int:
     return sent
 
 
-def test_existing_file_is_not_overwritten(choose_store: Callable[[str], None]) -> None:
+def test_existing_file_is_not_overwritten(path: Path, backup: bytes, choose_store: Callable[[str], None]) -> None:
     """Refuse the name of a file that exists."""
-    _make_backup(choose_store)
-    assert run_cli("backup", "b.okube").exit_code == 1
+    choose_store("duckdb")
+    create_administrator()
+    assert run_cli("backup", str(path)).exit_code == 1
+    assert path.read_bytes() == backup

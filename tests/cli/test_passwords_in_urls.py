@@ -1,7 +1,5 @@
 """No command repeats the password of a URL, in no message and no line of the log."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ from okube_api.store_schema import SCHEMA
 from okube_api.urls import hide_password
 from pydantic import ValidationError
 
-from tests.processes import run_cli
+from tests.processes import Command, run_cli
 
 PASSWORD = "pa55word"
 SERVER = f"http://bob:{PASSWORD}@127.0.0.1:9"
@@ -73,12 +71,14 @@ def test_password_of_the_store_is_hidden(url: str, command: tuple[str, ...], mon
 
 
 @pytest.mark.usefixtures("work_folder")
-def test_password_of_a_database_that_does_not_answer_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_of_a_database_that_does_not_answer_is_hidden(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("OKUBE_STORE_URL", f"mongodb://bob:{PASSWORD}@127.0.0.1:9/okube")
     monkeypatch.setenv("OKUBE_SECRET_KEY", "a secret of at least thirty-two bytes")
-    result = subprocess.run([sys.executable, "-m", "okube_api", "check"], capture_output=True, text=True, check=False)
-    assert (result.returncode, PASSWORD in result.stdout + result.stderr) == (1, False), result.stderr
-    assert "Is the database of OKUBE_STORE_URL running?" in result.stderr
+    status, messages = Command("check").finish()
+    assert (status, PASSWORD in capfd.readouterr().out + messages) == (1, False), messages
+    assert "Is the database of OKUBE_STORE_URL running?" in messages
 
 
 @pytest.mark.parametrize("name", ["store_url", "public_url", "allowed_origins"])
