@@ -83,6 +83,7 @@ def answer_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_store
 @pytest.mark.parametrize("accept", ["application/json", "text/csv"])
 @pytest.mark.parametrize("module", [Module.PRESENCE, Module.CONVERSION, Module.PERFORMANCE])
 @pytest.mark.parametrize("options", [{}, {"mode": "aggregation", "granularity": "month"}])
