@@ -36,7 +36,7 @@ EMPTY = frozenset(
     )
 )
 # Files without these words are not parsed.
-EMPTY_IN_SOURCE = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(EMPTY)})(?![a-z0-9])", re.IGNORECASE)
+EMPTY_IN_SOURCE = re.compile(rf"(?<![a-z0-9_])_*(?:{'|'.join(EMPTY)})_*(?![a-z0-9_])", re.IGNORECASE)
 CLASS = re.compile(r"^ *class _*(\w+)", re.MULTILINE)
 SHORT_LINES = 3  # a name that is bound and used within so many lines may be anything
 
