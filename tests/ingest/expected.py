@@ -17,7 +17,7 @@ from okube_api.store.schema import Table
 from tests.by_hand.presence import mark_rows as list_presence
 from tests.by_hand.truth import Truth
 from tests.engine.numbering import bucket_numbers, user_numbers
-from tests.engine.rows import build_rollup, build_tables
+from tests.engine.rows import TruthTables, build_rollup
 from tests.ingest.derive.tables import expect_presence_rows, number_names
 from tests.ingest.rows import Row, replace_numbers, to_comparable
 
@@ -26,10 +26,10 @@ ALL = ("geo_stays", "panelists", "outcomes", "purchases", "cohorts", "credits", 
 """Prefixes of the names of all tables of facts."""
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def build_expected_tables(truth: Truth) -> dict[str, list[Row]]:
     """Return the rows of every fact, of its rollups and of the panel, by table."""
-    rows = build_tables(truth)
+    rows = TruthTables(truth)
     users = {number: name for name, number in user_numbers(truth).items()}
     devices = {number: name for name, number in number_names(event.device for event in truth.detections).items()}
     of_users = [PANELISTS, *(table for fact in FACTS if fact not in PRESENCE_FACTS for table in fact.tables)]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ def build_ingest(store: Store, first_day: date) -> Ingest:
     return Ingest(store, get_fixed_time, SECRET, keep_days=(NOW.date() - first_day).days)
 
 
+@lru_cache
 def drop_before(truth: Truth, first_day: date) -> Truth:
     """Return what happened from a day on (UTC)."""
 
