@@ -22,7 +22,7 @@ SKIPPED = {
     "serves until it is stopped": 3,
     "needs a container engine": 4,
     "installs into the machine": 3,
-    "takes minutes": 5,
+    "takes minutes": 6,
     "asks for a password": 1,
     "names a process of yours": 1,
 }
