@@ -38,6 +38,7 @@ async def ask(sample: SampleClient, path: str, kpi: str, days: tuple[str, str], 
     return element["data"]
 
 
+@pytest.mark.slow
 async def test_the_picture_of_a_stay(sample: SampleClient) -> None:
     day = ("2024-03-12", "2024-03-12")
     stays, dwell = [(await ask(sample, STUDY, kpi, day))["all"] for kpi in ("posSessions", "timespent")]

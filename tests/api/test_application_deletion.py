@@ -68,6 +68,7 @@ def idle_removal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ApplicationDeletion, "_start", lambda *_: None)
 
 
+@pytest.mark.slow
 async def test_nothing_is_left_and_other_applications_are_untouched(
     server: Server, tenant: Tenant, other_tenant: Tenant, platform: httpx.AsyncClient
 ) -> None:

@@ -284,6 +284,7 @@ async def test_schemas_of_events_are_published(tenant: Tenant) -> None:
     assert set(schemas["pings"]["required"]) == {"user", "at", "lng", "lat"}
 
 
+@pytest.mark.slow
 async def test_a_server_deletes_expired_events(tmp_path: Path) -> None:
     """Check that a server with a retention period deletes older events when it starts."""
     url = f"duckdb:{tmp_path / 'okube.duckdb'}"

@@ -150,6 +150,7 @@ def test_users_are_listed_disabled_and_enabled_on_the_store() -> None:
     assert (member["login"], member["role"], member["status"]) == (MEMBER, "reader", "active")
 
 
+@pytest.mark.slow
 def test_the_commands_work_with_a_running_server(work_folder: Path) -> None:
     create_administrator()
     add_member()

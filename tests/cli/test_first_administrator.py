@@ -19,6 +19,7 @@ def find_link(output: str) -> str | None:
     return None if match is None else match[1]
 
 
+@pytest.mark.slow
 def test_link_of_an_empty_store_creates_the_administrator_and_is_not_logged(work_folder: Path) -> None:
     port, log = find_free_port(), work_folder / "log"
     with start_server(port, log) as process:

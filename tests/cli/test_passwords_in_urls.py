@@ -70,6 +70,7 @@ def test_password_of_the_store_is_hidden(url: str, command: tuple[str, ...], mon
     assert (result.exit_code, PASSWORD in result.output) == (1, False), result.output
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("work_folder")
 def test_password_of_a_database_that_does_not_answer_is_hidden(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

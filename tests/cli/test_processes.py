@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("work_folder")
 QUESTION = ("ask", "acme", "performance", "visits")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("--help",), (*QUESTION, "--curl")])
 def test_a_reader_that_has_ended_ends_the_command_without_a_message(arguments: tuple[str, ...]) -> None:
     """Close the pipe before the command writes, as `head -1` does while it writes."""
@@ -115,6 +116,7 @@ for sys.argv[1:] in {}:
 """
 
 
+@pytest.mark.slow
 def test_names_are_printed_where_the_encoding_lacks_their_characters() -> None:
     """Run several commands in a process; the last one replaces characters on the standard output."""
     assert run_cli("application", "add", "acme", "--name", "\u5317\u4eac \u0152").exit_code == 0

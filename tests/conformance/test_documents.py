@@ -439,6 +439,7 @@ async def test_reads_see_earlier_writes(store: Store, application: str, make_doc
     assert await store.get(DOCUMENTS, own) is None
 
 
+@pytest.mark.slow
 async def test_counts_are_current_despite_concurrent_reads(
     store: Store, application: str, make_document: MakeDocument
 ) -> None:

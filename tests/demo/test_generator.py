@@ -52,6 +52,7 @@ def is_within_openings(visit: LocalVisit) -> bool:
     return any(start <= time_of_day < end for start, end in visit.site.shop_format.openings[visit.at.weekday()])
 
 
+@pytest.mark.slow
 def test_nearly_all_visits_are_within_the_opening_hours(visits: list[LocalVisit]) -> None:
     outside = [visit for visit in visits if not is_within_openings(visit)]
     assert 0 < len(outside) < 0.01 * len(visits)
@@ -132,6 +133,7 @@ def count_rows(*worlds: World) -> dict[str, Counter[str]]:
     return counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1], ids=["larger", "smaller"])
 def test_days_that_are_added_have_the_same_events_as_if_all_were_generated_at_once(number: int) -> None:
     steps = (UNTIL, UNTIL + timedelta(days=1), UNTIL + timedelta(days=20), LATER)

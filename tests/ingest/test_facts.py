@@ -17,6 +17,7 @@ from tests.truth.tenant import alpha
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.slow
 async def test_every_kind_at_once(empty_store: Store) -> None:
     tenant = alpha() if "OKUBE_FUZZ" in os.environ else build_spring_tenant()  # the larger one takes its time
     app = await IngestApp(empty_store, with_new_id(tenant)).create_documents()

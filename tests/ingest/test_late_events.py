@@ -251,6 +251,7 @@ async def test_late_events_refresh_the_days_they_touch(app: IngestApp) -> None:
         await assert_replaced(app, must, may, partial(app.ingest.remove_batch, app.application, batch))
 
 
+@pytest.mark.slow
 async def test_only_days_that_differ_are_written(app: IngestApp) -> None:
     """Ingest every file again, which is appended to the ledger; then a file of deliveries of two days of a week."""
     watched: Any = app.store

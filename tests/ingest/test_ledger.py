@@ -115,6 +115,7 @@ async def read_ledger(app: IngestApp) -> dict[int, str]:
     return {row["number"]: row["kind"] for row in rows}
 
 
+@pytest.mark.slow
 async def test_a_change_reads_and_writes_only_its_own_batches(app: IngestApp) -> None:
     """Send files one after the other and together; on MongoDB the whole ledger is written each time."""
     watch: Any = app.store
@@ -132,6 +133,7 @@ async def test_a_change_reads_and_writes_only_its_own_batches(app: IngestApp) ->
     assert await app.ingest.read_live_kinds(app.application.id) == await read_ledger(app)
 
 
+@pytest.mark.slow
 async def test_removed_batches_and_failed_changes_leave_the_ledger_right(app: IngestApp) -> None:
     """Remove a batch between two others, and fail a commit, which is then repeated with the same batch or another."""
     watch: Any = app.store

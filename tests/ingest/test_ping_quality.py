@@ -181,6 +181,7 @@ async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
         client.drop_database(name)
 
 
+@pytest.mark.slow
 async def test_pings_from_before_there_were_accuracies_count(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Load pings with the columns of earlier versions, then publish them and others with those of this version."""
     earlier = replace(PINGS.table, columns=PINGS.table.columns[:-2])

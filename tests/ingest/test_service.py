@@ -105,6 +105,7 @@ async def test_a_second_file_of_deliveries_replaces_the_first(empty_store: Store
     assert sorted(row["print_count"] for row in await read_rows(app, DELIVERIES.table)) == [5, 6]
 
 
+@pytest.mark.slow
 async def test_distances_follow_areas_that_move(empty_store: Store) -> None:
     app = await create_spring_app(empty_store)
     lng, lat = LYON
@@ -176,6 +177,7 @@ async def test_an_interrupted_file_leaves_no_events(empty_store: Store) -> None:
     assert await ingest_and_count(app, "areas", {"code": "693820101", "name": "x", "lng": 1, "lat": 1}) == (1, 0, 0)
 
 
+@pytest.mark.slow
 async def test_waiting_batches_are_published_by_the_next_process(empty_store: Store) -> None:
     app = await create_spring_app(empty_store)
     events = app.tenant.events
@@ -403,6 +405,7 @@ async def test_files_ingested_at_the_same_time_all_count(empty_store: Store) -> 
 # -- people ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_erasing_people_leaves_no_trace_in_facts(empty_store: Store) -> None:
     """Check that facts are as if the people had never existed."""
     app, erased = await create_spring_app(empty_store), {"user-03", "device-05"}

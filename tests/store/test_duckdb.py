@@ -137,6 +137,7 @@ def test_sql_cannot_reach_files_or_network(tmp_path: Path, sql: str) -> None:
     assert {path.name for path in tmp_path.iterdir()} <= {"okube.duckdb", "okube.duckdb.wal"}
 
 
+@pytest.mark.slow
 def test_spilled_data_is_deleted_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "okube.duckdb"
     spill = tmp_path / "okube.duckdb.tmp"

@@ -147,6 +147,7 @@ async def test_a_file_of_a_newer_version_is_refused(path: Path) -> None:
         await newer.close()
 
 
+@pytest.mark.slow
 async def test_free_blocks_are_given_back_while_the_store_is_in_use(path: Path) -> None:
     store = open_file(path)
     await store.start()

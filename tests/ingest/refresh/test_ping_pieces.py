@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.geo.place_cells import compute_cells
@@ -103,6 +104,7 @@ rule_sets = st.builds(
 sessionizers = st.builds(build_sessionizer, rule_sets, is_exclusive=st.booleans(), ignores_jumps=st.booleans())
 
 
+@pytest.mark.slow
 @given(ping_changes(), sessionizers, st.sampled_from([1, 7, 1000]), st.sampled_from([1, 20, 10**6]))
 def test_pieces_have_all_stays_that_a_change_affects(
     detections: Detections, sessionizer: PingSessionizer, block: int, most: int

@@ -101,6 +101,7 @@ def changes(draw: st.DrawFn) -> tuple[Detections, int]:
     return build_detections(rows), gap_s
 
 
+@pytest.mark.slow
 @given(changes(), st.sampled_from([1, 7, 1000]), st.sampled_from([1, 20, 10**6]), st.booleans())
 def test_pieces_cover_all_that_a_change_affects(
     change: tuple[Detections, int], block: int, most: int, with_also: bool
