@@ -68,10 +68,12 @@ def _cheap_hashes() -> Iterator[None]:
 def _one_description_of_routes() -> Iterator[None]:
     """Let FastAPI describe the routes once, which takes a second: all applications have the same."""
     descriptions: dict[tuple[int, ...], Any] = {}
+    described: list[Sequence[BaseRoute]] = []  # kept, so that no other route gets the id of one of them
 
     def describe(*, routes: Sequence[BaseRoute], **fields: Any) -> Any:
         key = tuple(id(route) for route in routes if isinstance(route, APIRoute))
         if key not in descriptions:
+            described.append([*routes])
             descriptions[key] = get_openapi(routes=routes, **fields)
         return deepcopy(descriptions[key])
 
