@@ -301,6 +301,7 @@ async def test_appends_do_not_wait_for_a_running_change_which_does_not_see_them(
 @pytest.mark.slow
 async def test_writes_fail_on_a_full_disk_and_work_afterwards(store: DuckStore) -> None:
     """Limit the size of files to simulate a full disk."""
+    await store._upkeep.close()  # which sees the room on the disk, not the limit
     await store.insert(DOCUMENTS, [{"_id": "1", "key": "before"}])
     rows = pa.table(
         {"part": pa.repeat(1, 400_000), "user": range(400_000), "label": [f"{at * 7919:x}" for at in range(400_000)]}
