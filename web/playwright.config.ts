@@ -27,6 +27,8 @@ export default defineConfig({
         "--use-gl=angle",
         "--use-angle=swiftshader",
         "--enable-unsafe-swiftshader",
+        "--disable-gpu-compositing",
+        "--disable-gpu-rasterization",
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
