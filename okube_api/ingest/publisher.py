@@ -37,8 +37,8 @@ log = structlog.stdlib.get_logger("okube.ingest")
 
 
 _MAX_EVENTS = 100_000  # of a change that is made as one blocking call
-_MOST_WAITING = 1_000_000
-"""While more events of an application wait to be published, small files are not stored."""
+_MOST_WAITING, _MOST_WAITING_FILES = 1_000_000, 10_000
+"""While more events or files of an application wait to be published, small files are not stored."""
 
 
 def _describe_counts(batch: Json, counts: BatchCounts) -> Json:
@@ -88,7 +88,7 @@ class Publisher:
         files = [request.file for request in group if request.file is not None]
         if not files:
             return
-        await self._publications.wait_for_room(application.id, _MOST_WAITING)
+        await self._publications.wait_for_room(application.id, _MOST_WAITING, _MOST_WAITING_FILES)
         await self._batches.assign_numbers([file.batch for file in files])
         batches = [file.batch | {"state": State.WAITING} for file in files]
 

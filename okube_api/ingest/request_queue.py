@@ -70,10 +70,15 @@ class RequestQueue:
             self._workers[application.id] = asyncio.create_task(work, context=Context())
         return await request.result
 
-    async def wait_for_room(self, application: str, most_events: int) -> None:
-        """Wait until the requests for an application that wait have at most so many events."""
+    async def wait_for_room(self, application: str, most_events: int, most_requests: int) -> None:
+        """Wait until at most so many requests for an application wait, with at most so many events together."""
+
+        def has_room() -> bool:
+            waiting = self._waiting.get(application, ())
+            return len(waiting) <= most_requests and sum(request.event_count for request in waiting) <= most_events
+
         async with self._taken:
-            await self._taken.wait_for(lambda: self._count_events(application) <= most_events)
+            await self._taken.wait_for(has_room)
 
     async def close(self) -> None:
         """Cancel all work."""
@@ -84,9 +89,6 @@ class RequestQueue:
         for requests in self._waiting.values():  # those of workers that had not begun
             for request in requests:
                 request.result.cancel()
-
-    def _count_events(self, application: str) -> int:
-        return sum(request.event_count for request in self._waiting.get(application, ()))
 
     async def _serve(self, application: Application) -> None:
         """Carry out the requests for an application until there are none left."""

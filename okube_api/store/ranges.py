@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 Range = tuple[int, int]
 
 
@@ -20,5 +22,9 @@ def join_ranges(ranges: Iterable[Range], *, max_step: int = 1) -> list[Range]:
 
 
 def find_ranges(numbers: Iterable[int]) -> list[Range]:
-    """Return numbers, given in any order, as ranges of consecutive numbers, ascending."""
-    return join_ranges((number, number) for number in numbers)
+    """Return 64-bit integers, given in any order, as ranges of consecutive ones, ascending."""
+    ascending = np.unique(np.fromiter(numbers, np.int64))
+    if not ascending.size:
+        return []
+    gaps = np.flatnonzero(np.diff(ascending) != 1)
+    return list(zip(ascending[[0, *gaps + 1]].tolist(), ascending[[*gaps, -1]].tolist(), strict=True))

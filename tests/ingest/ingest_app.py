@@ -88,6 +88,12 @@ async def stream_chunks(data: bytes, size: int = 777) -> AsyncIterator[bytes]:
         yield data[low : low + size]
 
 
+def build_small_file(*events: Json) -> EventFile:
+    """Return a small file of NDJSON, as the body of a request."""
+    data = to_ndjson(events).encode()
+    return EventFile(stream_chunks(data, 7), Format.NDJSON, size=len(data))
+
+
 class IngestApp:
     """An application of a tenant in a store, and its ingest."""
 

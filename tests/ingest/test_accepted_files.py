@@ -10,8 +10,6 @@ import orjson
 import pytest
 from okube_api.ingest import publisher
 from okube_api.ingest.batches import State
-from okube_api.ingest.load.file_blocks import EventFile
-from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.service import Ingest
 from okube_api.store import open_store
 from okube_api.store.protocol import Store
@@ -20,7 +18,7 @@ from okube_api.store_schema import SCHEMA
 
 from tests.ingest.event_truth import Batch, build_truth
 from tests.ingest.expected import assert_tables
-from tests.ingest.ingest_app import SECRET, IngestApp, get_fixed_time, stream_chunks, with_new_id
+from tests.ingest.ingest_app import SECRET, IngestApp, build_small_file, get_fixed_time, with_new_id
 from tests.ingest.spring import create_spring_app
 from tests.ingest.strategies import build_small_world
 from tests.truth.tenant import Tenant
@@ -39,14 +37,8 @@ async def duckdb(tmp_path: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
-def build_file(*events: Json) -> EventFile:
-    """Return a small NDJSON file."""
-    data = b"\n".join(map(orjson.dumps, events))
-    return EventFile(stream_chunks(data), Format.NDJSON, size=len(data))
-
-
 async def accept(app: IngestApp, *events: Json, kind: str = "visits") -> Json:
-    return await app.ingest.accept(app.application, kind, build_file(*events))
+    return await app.ingest.accept(app.application, kind, build_small_file(*events))
 
 
 async def wait_until_visible(app: IngestApp, batch: Json) -> Json:
@@ -69,7 +61,7 @@ async def test_events_count_as_if_their_files_had_been_waited_for(empty_store: S
     files = [dice.sample(events, 6) for _ in range(20)]
     send = (app.ingest.accept, app.ingest.ingest)
     sent = await asyncio.gather(
-        *(send[at % 2](app.application, "detections", build_file(*file)) for at, file in enumerate(files))
+        *(send[at % 2](app.application, "detections", build_small_file(*file)) for at, file in enumerate(files))
     )
     assert {batch["state"] for batch in sent[::2]} == {State.WAITING}
     visible = [await wait_until_visible(app, batch) for batch in sent]

@@ -87,12 +87,12 @@ async def test_room_comes_when_a_group_begins() -> None:
     work = Work()
     task = work.add("a", 5)
     await asyncio.sleep(0)
-    await work.queue.wait_for_room(APPLICATION.id, 5)
-    waiting = asyncio.create_task(work.queue.wait_for_room(APPLICATION.id, 4))
+    await work.queue.wait_for_room(APPLICATION.id, 5, 1)
+    waiting = [asyncio.create_task(work.queue.wait_for_room(APPLICATION.id, *most)) for most in ((4, 1), (5, 0))]
     await asyncio.sleep(0.01)
-    assert not waiting.done()
+    assert not any(each.done() for each in waiting)
     work.may_begin.set()
-    await asyncio.gather(waiting, task)
+    await asyncio.gather(*waiting, task)
 
 
 async def test_nothing_is_carried_out_after_the_end() -> None:

@@ -6,14 +6,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import orjson
 import pytest
 from okube_api.catalogue.fact import Span
 from okube_api.catalogue.facts import OUTCOMES
 from okube_api.errors import Refusal
 from okube_api.ingest.batches import State
-from okube_api.ingest.load.file_blocks import EventFile
-from okube_api.ingest.parse.codecs import Format
 from okube_api.kit.creation_ids import CREATION_IDS, CreationIds
 from okube_api.store.errors import Unavailable
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
@@ -22,7 +19,7 @@ from okube_api.store.values import Json
 
 from tests.ingest.event_truth import Batch, build_truth
 from tests.ingest.expected import assert_tables
-from tests.ingest.ingest_app import IngestApp, stream_chunks, with_new_id
+from tests.ingest.ingest_app import IngestApp, build_small_file, with_new_id
 from tests.ingest.spring import create_spring_app
 from tests.ingest.strategies import build_small_world
 from tests.truth.tenant import Tenant
@@ -64,15 +61,9 @@ def build_visit(number: int) -> Json:
     return {"user": f"u{number}", "site": "lyon-2", "at": "2024-03-28T10:00:00Z"}
 
 
-def build_file(*events: Json) -> EventFile:
-    """Return a small NDJSON file."""
-    data = b"\n".join(map(orjson.dumps, events))
-    return EventFile(stream_chunks(data, 7), Format.NDJSON, size=len(data))
-
-
 async def test_files_at_the_same_time_share_changes(app: IngestApp) -> None:
     """Check the batches, that no number is given twice, and that later files waited for one change together."""
-    files = [build_file(build_visit(number), build_visit(number)) for number in range(FILES)]
+    files = [build_small_file(build_visit(number), build_visit(number)) for number in range(FILES)]
     batches = await asyncio.gather(*(app.ingest.ingest(app.application, "visits", file) for file in files))
     assert len({batch["number"] for batch in batches}) == FILES
     assert {(batch["state"], batch["accepted"], batch["duplicate"]) for batch in batches} == {(State.VISIBLE, 1, 1)}
@@ -84,7 +75,11 @@ async def test_files_at_the_same_time_share_changes(app: IngestApp) -> None:
 
 async def test_a_refused_file_does_not_affect_the_others(app: IngestApp) -> None:
     """Send a file with an invalid line, which must be valid as a whole, between others."""
-    files = [build_file(build_visit(0)), build_file(build_visit(1), {"user": "x"}), build_file(build_visit(2))]
+    files = [
+        build_small_file(build_visit(0)),
+        build_small_file(build_visit(1), {"user": "x"}),
+        build_small_file(build_visit(2)),
+    ]
     requests = (app.ingest.ingest(app.application, "visits", file, atomic=True) for file in files)
     first, refused, last = await asyncio.gather(*requests, return_exceptions=True)
     assert isinstance(refused, Refusal)
@@ -96,7 +91,7 @@ async def test_a_refused_file_does_not_affect_the_others(app: IngestApp) -> None
 async def test_a_cancelled_request_does_not_stop_the_others(app: IngestApp) -> None:
     """Cancel the first of the requests while the others wait for it."""
     tasks = [
-        asyncio.create_task(app.ingest.ingest(app.application, "visits", build_file(build_visit(number))))
+        asyncio.create_task(app.ingest.ingest(app.application, "visits", build_small_file(build_visit(number))))
         for number in range(5)
     ]
     await asyncio.sleep(0.01)
@@ -111,19 +106,19 @@ async def test_events_that_were_committed_are_visible_after_a_stop(app: IngestAp
     counting: Any = app.store
     counting.stops_after_commit = True
     with pytest.raises(Unavailable):
-        await app.ingest.ingest(app.application, "visits", build_file(build_visit(1)))
+        await app.ingest.ingest(app.application, "visits", build_small_file(build_visit(1)))
     counting.stops_after_commit = False
     await app.ingest.resume()
     (batch,) = await app.ingest.batches.find_in_states(*State, application=app.application.id)
     assert (batch["state"], batch["accepted"]) == (State.VISIBLE, 1)
     if sent_again:
-        again = await app.ingest.ingest(app.application, "visits", build_file(build_visit(1)))
+        again = await app.ingest.ingest(app.application, "visits", build_small_file(build_visit(1)))
         assert (again["accepted"], again["duplicate"]) == (0, 1)
 
 
 async def test_incomplete_rollups_are_completed_by_whole_days(app: IngestApp) -> None:
     """Delete the rollups of a month, as if a new version had added them, and send another visit of a user."""
-    await app.ingest.ingest(app.application, "visits", build_file(build_visit(1), build_visit(2)))
+    await app.ingest.ingest(app.application, "visits", build_small_file(build_visit(1), build_visit(2)))
     month = OUTCOMES.rollup(OUTCOMES.grains[0], Span.MONTH)
     async with app.store.begin_change(app.application.id, "deleted") as change:
         parts = await change.list_parts(month)
@@ -131,7 +126,7 @@ async def test_incomplete_rollups_are_completed_by_whole_days(app: IngestApp) ->
         await change.replace(month, parts, make_arrow_schema(types).empty_table())
         await change.commit()
     batch = await app.ingest.ingest(
-        app.application, "visits", build_file(build_visit(1) | {"at": "2024-03-29T10:00:00Z"})
+        app.application, "visits", build_small_file(build_visit(1) | {"at": "2024-03-29T10:00:00Z"})
     )
     assert (batch["state"], batch["accepted"]) == (State.VISIBLE, 1)
     async with app.store.open_reader(app.application.id) as reader:
@@ -146,10 +141,10 @@ async def test_a_repeated_request_finds_what_was_committed(app: IngestApp) -> No
     attempt = partial(CreationIds, b"seed", 1_700_000_000, secret_key=b"secret")
     token = CREATION_IDS.set(attempt())
     with pytest.raises(Unavailable):
-        await app.ingest.ingest(app.application, "visits", build_file(build_visit(1)))
+        await app.ingest.ingest(app.application, "visits", build_small_file(build_visit(1)))
     counting.stops_after_commit = False
     CREATION_IDS.set(attempt(is_repeated=True))
-    again = await app.ingest.ingest(app.application, "visits", build_file(build_visit(1)))
+    again = await app.ingest.ingest(app.application, "visits", build_small_file(build_visit(1)))
     CREATION_IDS.reset(token)
     assert (again["state"], again["accepted"], again["duplicate"]) == (State.VISIBLE, 1, 0)
     assert await app.ingest.batches.find_in_states(*State, application=app.application.id) == [again]
@@ -166,7 +161,7 @@ async def test_steps_that_nobody_takes_any_longer_disappear(empty_store: Store, 
     other = [build_detection("d1", third, 0), build_detection("d1", third, 5)]
     late = [build_detection("d0", second, 11)]
     files = [stay, other] if is_removed else [stay, other, late]
-    sent = [await app.ingest.ingest(app.application, "detections", build_file(*file)) for file in files]
+    sent = [await app.ingest.ingest(app.application, "detections", build_small_file(*file)) for file in files]
     if is_removed:
         await app.ingest.remove_batch(app.application, sent[0])
     live = [Batch(number, "detections", file) for number, file in enumerate([other] if is_removed else files)]

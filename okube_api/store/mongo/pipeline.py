@@ -5,18 +5,15 @@ Only stages are used that each shard can run before the results are merged.
 
 import re
 from functools import singledispatch
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
-
-from okube_api.store.arrays import Ints
 from okube_api.store.column_types import DeclaredFields, coerce_bounds, coerce_values
 from okube_api.store.conditions import AllOf, AnyOf, Between, Contains, Missing, Not, OneOf, Overlaps
 from okube_api.store.document_values import fold
 from okube_api.store.errors import UnsupportedByStore
 from okube_api.store.plan_analysis import infer_source_types
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
-from okube_api.store.ranges import Range
+from okube_api.store.ranges import find_ranges
 from okube_api.store.schema import ColumnType
 from okube_api.store.values import Json
 
@@ -38,7 +35,7 @@ def _(node: OneOf, fields: DeclaredFields) -> Json:
     field_type = fields.require_scalar(node.field)
     values = coerce_values(field_type, node.values)
     if field_type is ColumnType.INTEGER and len(values) >= _LONG:
-        ranges = _find_ranges(np.unique(np.array(values, np.int64)))
+        ranges = find_ranges(cast("list[int]", values))
         if len(ranges) * _LONG <= len(values):
             return {"$or": [{node.field: {"$gte": low, "$lte": high}} for low, high in ranges]}
     return {node.field: values[0] if len(values) == 1 else {"$in": values}}
@@ -85,12 +82,6 @@ def _(node: AllOf, fields: DeclaredFields) -> Json:
 @to_match.register
 def _(node: AnyOf, fields: DeclaredFields) -> Json:
     return {"$or": [to_match(part, fields) for part in node.parts]} if node.parts else dict(MATCH_NOTHING)
-
-
-def _find_ranges(numbers: Ints) -> list[Range]:
-    """Return distinct ascending numbers as ranges of consecutive ones."""
-    gaps = np.flatnonzero(np.diff(numbers) != 1)
-    return list(zip(numbers[[0, *gaps + 1]].tolist(), numbers[[*gaps, -1]].tolist(), strict=True))
 
 
 # -- plans -----------------------------------------------------------------------------------------------
